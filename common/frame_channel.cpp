@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "common/frame_channel.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "common/unix_socket.hpp"
+
+namespace ptyd {
+namespace {
+
+constexpr std::size_t kReadSize = 16 * 1024;
+// Descriptors received but not yet claimed by a frame; more is an attempt to exhaust ours.
+constexpr std::size_t kMaxUnclaimedFds = 8;
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+}  // namespace
+
+FrameChannel::FrameChannel(EventLoop& loop, UniqueFd socket, Limits limits, Callbacks callbacks)
+    : loop_(loop),
+      socket_(std::move(socket)),
+      limits_(limits),
+      callbacks_(std::move(callbacks)),
+      decoder_(limits.max_payload),
+      alive_(std::make_shared<bool>(true)) {
+  watch_ = std::make_unique<IoWatch>(loop_, socket_.get(), EPOLLIN,
+                                     [this](std::uint32_t events) { on_events(events); });
+}
+
+FrameChannel::~FrameChannel() { *alive_ = false; }
+
+void FrameChannel::send(FrameType type, std::span<const std::uint8_t> payload, UniqueFd fd) {
+  if (failed_ || closing_) return;
+  Outgoing frame{encode_frame(type, payload), 0, std::move(fd)};
+  queued_ += frame.bytes.size();
+  out_.push_back(std::move(frame));
+  const bool sent = flush();
+  if (sent && queued_ <= limits_.max_queued) {
+    update_events();
+    return;
+  }
+  // Callers are in the middle of something: they learn of it from the loop.
+  failed_ = true;
+  loop_.post([this, alive = alive_, sent] {
+    if (!*alive) return;
+    failed_ = false;
+    fail(sent ? "peer does not read" : "");
+  });
+}
+
+UniqueFd FrameChannel::take_fd() {
+  if (fds_.empty()) return {};
+  UniqueFd fd = std::move(fds_.front());
+  fds_.erase(fds_.begin());
+  return fd;
+}
+
+UniqueFd FrameChannel::release() {
+  (void)flush();
+  watch_.reset();
+  failed_ = true;
+  return std::move(socket_);
+}
+
+void FrameChannel::close_after_flush() {
+  closing_ = true;
+  if (queued_ == 0) {
+    loop_.post([this, alive = alive_] {
+      if (*alive) fail("");
+    });
+  } else {
+    update_events();
+  }
+}
+
+void FrameChannel::on_events(std::uint32_t events) {
+  const auto alive = alive_;
+  if ((events & EPOLLOUT) != 0) {
+    if (!flush()) return fail("");
+    if (queued_ == 0) {
+      if (closing_) return fail("");
+      if (callbacks_.on_drained) callbacks_.on_drained();
+      if (!*alive || failed_) return;
+    }
+    update_events();
+    deliver_frames();
+    if (!*alive || failed_) return;
+  }
+  if ((events & EPOLLIN) != 0 && !closing_) return read_some();
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) fail("");
+}
+
+void FrameChannel::read_some() {
+  std::array<std::uint8_t, kReadSize> buffer;
+  const auto got = receive(socket_.get(), buffer, fds_);
+  if (got.size < 0) {
+    if (would_block(got.error.value())) return;
+    return fail("");
+  }
+  if (got.size == 0) return fail(decoder_.pending() == 0 ? "" : "stream ended inside a frame");
+  if (got.too_many_fds || fds_.size() > kMaxUnclaimedFds) return fail("too many descriptors");
+  decoder_.feed(std::span(buffer).first(static_cast<std::size_t>(got.size)));
+  deliver_frames();
+}
+
+void FrameChannel::deliver_frames() {
+  const auto alive = alive_;
+  // Requests that arrived together wait, too, while their sender leaves answers unread.
+  while (!closing_ && queued_ <= limits_.pause_reading_at) {
+    const auto frame = decoder_.next();
+    if (!frame) break;
+    callbacks_.on_frame(*frame);
+    if (!*alive || failed_) return;
+  }
+  if (decoder_.failed()) fail(decoder_.error());
+}
+
+bool FrameChannel::flush() {
+  while (!out_.empty()) {
+    auto& frame = out_.front();
+    const auto rest = std::span(frame.bytes).subspan(frame.sent);
+    const auto sent = send_with_fd(socket_.get(), rest, frame.fd.get());
+    if (sent < 0) return would_block(errno);
+    frame.fd.reset();  // the kernel holds its own reference now
+    frame.sent += static_cast<std::size_t>(sent);
+    queued_ -= static_cast<std::size_t>(sent);
+    if (frame.sent == frame.bytes.size()) out_.pop_front();
+  }
+  return true;
+}
+
+void FrameChannel::fail(const std::string& reason) {
+  if (failed_) return;
+  failed_ = true;
+  watch_.reset();
+  socket_.reset();
+  const auto callback = callbacks_.on_closed;  // it may destroy this channel
+  if (callback) callback(reason);
+}
+
+void FrameChannel::update_events() {
+  if (!watch_) return;
+  std::uint32_t events = 0;
+  if (!closing_ && queued_ <= limits_.pause_reading_at) events |= EPOLLIN;
+  if (queued_ > 0) events |= EPOLLOUT;
+  watch_->set_events(events);
+}
+
+}  // namespace ptyd

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "common/wire.hpp"
+
+namespace ptyd {
+
+using Json = nlohmann::json;
+
+// The payload of REQUEST, ITEM, REPLY and EVENT: one JSON object, and, for what is no text (input,
+// scrollback), a NUL byte and raw bytes behind it.
+struct Message {
+  Json json;
+  Bytes body;
+};
+
+Bytes encode_message(const Json& json, std::span<const std::uint8_t> body = {});
+// Nothing for what is not one JSON object in UTF-8.
+std::optional<Message> decode_message(std::span<const std::uint8_t> payload);
+// JSON text on one line; bytes that are no UTF-8 become U+FFFD.
+std::string to_text(const Json& json);
+
+// The stable error codes of docs/protocol.md, in JSON replies and ERROR frames alike.
+enum class ErrorCode {
+  kBadRequest,    // "bad-request"
+  kNotFound,      // "not-found": no such session, or none that the caller may see
+  kExists,        // "exists"
+  kDenied,        // "denied"
+  kShuttingDown,  // "shutting-down"
+  kDraining,      // "draining"
+  kLimit,         // "limit"
+  kStartFailed,   // "start-failed": with errno and stage
+  kNotRunning,    // "not-running"
+  kHostLost,      // "host-lost"
+  kTimeout,       // "timeout"
+  kUnsupported,   // "unsupported"
+  kVersion,       // "version"
+  kInternal,      // "internal"
+};
+const char* to_string(ErrorCode code);
+
+// Why a request failed, for a person (message) and for a program (code).
+struct Error {
+  ErrorCode code = ErrorCode::kInternal;
+  std::string message;
+  int error_number = 0;  // errno, when the kernel said no
+  std::string stage{};   // kStartFailed: what was being done
+};
+Json to_json(const Error& error);
+
+}  // namespace ptyd

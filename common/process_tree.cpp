@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "common/process_tree.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "common/unique_fd.hpp"
+
+namespace ptyd {
+namespace {
+
+std::string read_proc(const std::string& path) {
+  std::string text;
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return text;
+  std::array<char, 4096> buffer;
+  ssize_t n = 0;
+  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0)
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+  return text;
+}
+
+void append_children(pid_t pid, std::vector<pid_t>& out) {
+  const auto base = "/proc/" + std::to_string(pid) + "/task";
+  // Children belong to the thread that forked them.
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(base.c_str()), &::closedir);
+  if (!dir) return;
+  while (const dirent* entry = ::readdir(dir.get())) {
+    if (entry->d_name[0] == '.') continue;
+    const auto text = read_proc(base + "/" + entry->d_name + "/children");
+    const char* at = text.c_str();
+    char* end = nullptr;
+    for (long child = std::strtol(at, &end, 10); end != at; child = std::strtol(at, &end, 10)) {
+      out.push_back(static_cast<pid_t>(child));
+      at = end;
+    }
+  }
+}
+
+pid_t parent_of(pid_t pid) {
+  const auto stat = read_proc("/proc/" + std::to_string(pid) + "/stat");
+  // The name in parentheses may hold anything, parentheses too.
+  const auto after_name = stat.rfind(')');
+  char state = 0;
+  int parent = 0;
+  if (after_name == std::string::npos ||
+      std::sscanf(stat.c_str() + after_name + 1, " %c %d", &state, &parent) != 2)
+    return 0;
+  return parent;
+}
+
+bool is_descendant(pid_t root, pid_t pid) {
+  for (int depth = 0; depth < 10'000 && pid > 1; ++depth) {
+    pid = parent_of(pid);
+    if (pid == root) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<pid_t> descendants(pid_t root) {
+  std::vector<pid_t> found;
+  append_children(root, found);
+  for (std::size_t i = 0; i < found.size() && found.size() < kMaxTreeSize; ++i)
+    append_children(found[i], found);
+  return found;
+}
+
+bool signal_descendant(pid_t root, pid_t pid, int signal) {
+  // The pidfd first, the check after: once held, it cannot come to mean another process.
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd || !is_descendant(root, pid)) return false;
+  return ::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0) == 0;
+}
+
+}  // namespace ptyd

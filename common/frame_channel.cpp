@@ -23,7 +23,7 @@ FrameChannel::FrameChannel(EventLoop& loop, UniqueFd socket, Limits limits, Call
     : loop_(loop),
       socket_(std::move(socket)),
       limits_(limits),
-      callbacks_(std::move(callbacks)),
+      callbacks_(std::make_shared<const Callbacks>(std::move(callbacks))),
       decoder_(limits.max_payload),
       alive_(std::make_shared<bool>(true)) {
   watch_ = std::make_unique<IoWatch>(loop_, socket_.get(), EPOLLIN,
@@ -32,22 +32,57 @@ FrameChannel::FrameChannel(EventLoop& loop, UniqueFd socket, Limits limits, Call
 
 FrameChannel::~FrameChannel() { *alive_ = false; }
 
+void FrameChannel::set_callbacks(Callbacks callbacks) {
+  callbacks_ = std::make_shared<const Callbacks>(std::move(callbacks));
+}
+
 void FrameChannel::send(FrameType type, std::span<const std::uint8_t> payload, UniqueFd fd) {
-  if (failed_ || closing_) return;
+  if (failed_ || closing_ || peer_gone_) return;
   Outgoing frame{encode_frame(type, payload), 0, std::move(fd)};
   queued_ += frame.bytes.size();
   out_.push_back(std::move(frame));
-  const bool sent = flush();
-  if (sent && queued_ <= limits_.max_queued) {
-    update_events();
-    return;
-  }
+  if (!flush()) return on_peer_gone();
+  if (queued_ <= limits_.max_queued) return update_events();
   // Callers are in the middle of something: they learn of it from the loop.
   failed_ = true;
-  loop_.post([this, alive = alive_, sent] {
+  loop_.post([this, alive = alive_] {
     if (!*alive) return;
     failed_ = false;
-    fail(sent ? "peer does not read" : "");
+    fail("peer does not read");
+  });
+}
+
+void FrameChannel::pause_reading() {
+  paused_ = true;
+  update_events();
+}
+
+void FrameChannel::resume_reading() {
+  if (!paused_) return;
+  paused_ = false;
+  if (peer_gone_) return read_to_end();
+  update_events();
+  loop_.post([this, alive = alive_] {
+    if (*alive && !failed_) deliver_frames();
+  });
+}
+
+void FrameChannel::on_peer_gone() {
+  peer_gone_ = true;
+  out_.clear();
+  queued_ = 0;
+  watch_.reset();  // it would report the hang-up for ever
+  read_to_end();
+}
+
+void FrameChannel::read_to_end() {
+  loop_.post([this, alive = alive_] {
+    if (!*alive || failed_ || paused_) return;
+    if (closing_) return fail("");
+    deliver_frames();
+    if (!*alive || failed_ || paused_) return;
+    read_some();
+    if (*alive && !failed_) read_to_end();
   });
 }
 
@@ -79,25 +114,28 @@ void FrameChannel::close_after_flush() {
 void FrameChannel::on_events(std::uint32_t events) {
   const auto alive = alive_;
   if ((events & EPOLLOUT) != 0) {
-    if (!flush()) return fail("");
+    if (!flush()) return on_peer_gone();
     if (queued_ == 0) {
       if (closing_) return fail("");
-      if (callbacks_.on_drained) callbacks_.on_drained();
+      if (const auto callbacks = callbacks_; callbacks->on_drained) callbacks->on_drained();
       if (!*alive || failed_) return;
     }
     update_events();
     deliver_frames();
     if (!*alive || failed_) return;
   }
-  if ((events & EPOLLIN) != 0 && !closing_) return read_some();
-  if ((events & (EPOLLHUP | EPOLLERR)) != 0) fail("");
+  if ((events & EPOLLIN) != 0 && !closing_ && !paused_) return read_some();
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+    if (paused_) return on_peer_gone();
+    fail("");
+  }
 }
 
 void FrameChannel::read_some() {
   std::array<std::uint8_t, kReadSize> buffer;
   const auto got = receive(socket_.get(), buffer, fds_);
   if (got.size < 0) {
-    if (would_block(got.error.value())) return;
+    if (would_block(got.error.value()) && !peer_gone_) return;
     return fail("");
   }
   if (got.size == 0) return fail(decoder_.pending() == 0 ? "" : "stream ended inside a frame");
@@ -109,10 +147,11 @@ void FrameChannel::read_some() {
 void FrameChannel::deliver_frames() {
   const auto alive = alive_;
   // Requests that arrived together wait, too, while their sender leaves answers unread.
-  while (!closing_ && queued_ <= limits_.pause_reading_at) {
+  while (!closing_ && !paused_ && queued_ <= limits_.pause_reading_at) {
     const auto frame = decoder_.next();
     if (!frame) break;
-    callbacks_.on_frame(*frame);
+    const auto callbacks = callbacks_;
+    callbacks->on_frame(*frame);
     if (!*alive || failed_) return;
   }
   if (decoder_.failed()) fail(decoder_.error());
@@ -137,14 +176,14 @@ void FrameChannel::fail(const std::string& reason) {
   failed_ = true;
   watch_.reset();
   socket_.reset();
-  const auto callback = callbacks_.on_closed;  // it may destroy this channel
-  if (callback) callback(reason);
+  const auto callbacks = callbacks_;  // the call may destroy this channel
+  if (callbacks->on_closed) callbacks->on_closed(reason);
 }
 
 void FrameChannel::update_events() {
   if (!watch_) return;
   std::uint32_t events = 0;
-  if (!closing_ && queued_ <= limits_.pause_reading_at) events |= EPOLLIN;
+  if (!closing_ && !paused_ && queued_ <= limits_.pause_reading_at) events |= EPOLLIN;
   if (queued_ > 0) events |= EPOLLOUT;
   watch_->set_events(events);
 }

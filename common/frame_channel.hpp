@@ -35,6 +35,9 @@ class FrameChannel {
   };
 
   FrameChannel(EventLoop& loop, UniqueFd socket, Limits limits, Callbacks callbacks);
+  // For a channel that changes hands, also from within one of its callbacks.
+  void set_callbacks(Callbacks callbacks);
+  void set_limits(Limits limits) { limits_ = limits; }
   ~FrameChannel();
 
   // Queues what the kernel does not take at once. `fd`, if any, travels with the frame.
@@ -46,6 +49,9 @@ class FrameChannel {
   [[nodiscard]] int fd() const { return socket_.get(); }
   // Sends what it can of the queue without waiting, then gives the socket away: no more callbacks.
   [[nodiscard]] UniqueFd release();
+  // No frames until resume_reading(): the peer waits once the socket's buffer is full.
+  void pause_reading();
+  void resume_reading();
   // Bytes received that no complete frame has consumed yet.
   [[nodiscard]] std::size_t unread() const { return decoder_.pending(); }
   // Delivers what is queued, then closes; input is ignored from now on. on_closed is called.
@@ -62,19 +68,24 @@ class FrameChannel {
   void read_some();
   void deliver_frames();
   bool flush();  // false when the socket failed
+  // Nothing can be sent any more, but what the peer said before it left is still delivered.
+  void on_peer_gone();
+  void read_to_end();
   void fail(const std::string& reason);
   void update_events();
 
   EventLoop& loop_;
   UniqueFd socket_;
   Limits limits_;
-  Callbacks callbacks_;
+  std::shared_ptr<const Callbacks> callbacks_;  // shared with the call that is running
   FrameDecoder decoder_;
   std::deque<Outgoing> out_;
   std::size_t queued_ = 0;
   std::vector<UniqueFd> fds_;
   std::unique_ptr<IoWatch> watch_;
   bool closing_ = false;
+  bool paused_ = false;
+  bool peer_gone_ = false;
   bool failed_ = false;
   std::shared_ptr<bool> alive_;  // false once destroyed, for code that has called back
 };

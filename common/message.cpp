@@ -4,6 +4,31 @@
 #include <algorithm>
 
 namespace ptyd {
+namespace {
+
+// Deeper than any message of the protocol. A value as deep as a frame could make it would use up
+// the stack of whoever copies or prints it, which the JSON library does by recursion.
+constexpr int kMaxDepth = 32;
+
+bool too_deep(std::span<const std::uint8_t> json) {
+  int depth = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const auto c = json[i];
+    if (in_text && c == '\\') {
+      ++i;  // whatever is escaped
+    } else if (c == '"') {
+      in_text = !in_text;
+    } else if (!in_text && (c == '[' || c == '{')) {
+      if (++depth > kMaxDepth) return true;
+    } else if (!in_text && (c == ']' || c == '}')) {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
 
 std::string to_text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -21,8 +46,10 @@ Bytes encode_message(const Json& json, std::span<const std::uint8_t> body) {
 
 std::optional<Message> decode_message(std::span<const std::uint8_t> payload) {
   const auto nul = std::find(payload.begin(), payload.end(), std::uint8_t{0});
+  const auto text = payload.first(static_cast<std::size_t>(nul - payload.begin()));
+  if (too_deep(text)) return std::nullopt;
   Message message;
-  message.json = Json::parse(payload.begin(), nul, nullptr, /*allow_exceptions=*/false);
+  message.json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (!message.json.is_object()) return std::nullopt;
   if (nul != payload.end()) message.body.assign(nul + 1, payload.end());
   return message;
@@ -42,7 +69,7 @@ const char* to_string(ErrorCode code) {
     case ErrorCode::kHostLost: return "host-lost";
     case ErrorCode::kTimeout: return "timeout";
     case ErrorCode::kUnsupported: return "unsupported";
-    case ErrorCode::kVersion: return "version";
+    case ErrorCode::kVersionMismatch: return "version";
     case ErrorCode::kInternal: return "internal";
   }
   return "internal";

@@ -20,27 +20,27 @@ struct Message {
 };
 
 Bytes encode_message(const Json& json, std::span<const std::uint8_t> body = {});
-// Nothing for what is not one JSON object in UTF-8.
+// Nothing for what is not one JSON object in UTF-8, or is nested more than 32 deep.
 std::optional<Message> decode_message(std::span<const std::uint8_t> payload);
 // JSON text on one line; bytes that are no UTF-8 become U+FFFD.
 std::string to_text(const Json& json);
 
 // The stable error codes of docs/protocol.md, in JSON replies and ERROR frames alike.
 enum class ErrorCode {
-  kBadRequest,    // "bad-request"
-  kNotFound,      // "not-found": no such session, or none that the caller may see
-  kExists,        // "exists"
-  kDenied,        // "denied"
-  kShuttingDown,  // "shutting-down"
-  kDraining,      // "draining"
-  kLimit,         // "limit"
-  kStartFailed,   // "start-failed": with errno and stage
-  kNotRunning,    // "not-running"
-  kHostLost,      // "host-lost"
-  kTimeout,       // "timeout"
-  kUnsupported,   // "unsupported"
-  kVersion,       // "version"
-  kInternal,      // "internal"
+  kBadRequest,       // "bad-request"
+  kNotFound,         // "not-found": no such session, or none that the caller may see
+  kExists,           // "exists"
+  kDenied,           // "denied"
+  kShuttingDown,     // "shutting-down"
+  kDraining,         // "draining"
+  kLimit,            // "limit"
+  kStartFailed,      // "start-failed": with errno and stage
+  kNotRunning,       // "not-running"
+  kHostLost,         // "host-lost"
+  kTimeout,          // "timeout"
+  kUnsupported,      // "unsupported"
+  kVersionMismatch,  // "version"
+  kInternal,         // "internal"
 };
 const char* to_string(ErrorCode code);
 

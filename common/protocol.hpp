@@ -205,6 +205,7 @@ struct HostStatus {
   std::uint8_t idle = 0;
   std::uint32_t viewers = 0;
   std::uint16_t rows = 0, columns = 0;
+  friend bool operator==(const HostStatus&, const HostStatus&) = default;
   template <typename F>
   void fields(F&& f) {
     f(idle), f(viewers), f(rows), f(columns);

@@ -5,6 +5,7 @@
 #include <string.h>  // sigabbrev_np
 #include <strings.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -28,6 +29,10 @@ constexpr std::array kSizeUnits{
     Unit{"", 1},        Unit{"B", 1},         Unit{"K", 1 << 10},    Unit{"KiB", 1 << 10},
     Unit{"M", 1 << 20}, Unit{"MiB", 1 << 20}, Unit{"G", 1ULL << 30}, Unit{"GiB", 1ULL << 30},
 };
+
+// Years that the system clock, which counts nanoseconds, can hold from end to end.
+constexpr int kFirstYear = 1678;
+constexpr int kLastYear = 2261;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -213,9 +218,9 @@ std::string format_size(std::uint64_t bytes) {
   constexpr std::array kUnits{Unit{"GiB", 1ULL << 30}, Unit{"MiB", 1 << 20}, Unit{"KiB", 1 << 10}};
   for (const auto& unit : kUnits) {
     if (bytes < unit.factor) continue;
-    const auto tenths = bytes * 10 / unit.factor;
-    auto out = std::to_string(tenths / 10);
-    if (tenths % 10 != 0) out += "." + std::to_string(tenths % 10);
+    const auto tenth = bytes % unit.factor * 10 / unit.factor;
+    auto out = std::to_string(bytes / unit.factor);
+    if (tenth != 0) out += "." + std::to_string(tenth);
     return out + std::string(unit.name);
   }
   return std::to_string(bytes) + "B";
@@ -242,14 +247,15 @@ std::optional<WallTime> parse_utc(std::string_view text) {
   const std::string copy(text);
   std::tm tm{};
   const char* rest = ::strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &tm);
-  if (rest == nullptr) return std::nullopt;
+  if (rest == nullptr || tm.tm_year + 1900 < kFirstYear || tm.tm_year + 1900 > kLastYear)
+    return std::nullopt;
   int ms = 0;
   if (*rest == '.') {
     if (!is_digit(rest[1]) || !is_digit(rest[2]) || !is_digit(rest[3])) return std::nullopt;
     ms = (rest[1] - '0') * 100 + (rest[2] - '0') * 10 + (rest[3] - '0');
     rest += 4;
   }
-  if (rest[0] != 'Z' || rest[1] != '\0') return std::nullopt;
+  if (rest[0] != 'Z' || rest + 1 != copy.c_str() + copy.size()) return std::nullopt;
   return std::chrono::system_clock::from_time_t(::timegm(&tm)) + std::chrono::milliseconds(ms);
 }
 
@@ -257,7 +263,10 @@ std::int64_t to_us(WallTime time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
 }
 
-WallTime from_us(std::int64_t us) { return WallTime(std::chrono::microseconds(us)); }
+WallTime from_us(std::int64_t us) {
+  constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 1000;
+  return WallTime(std::chrono::microseconds(std::clamp(us, -kLimit, kLimit)));
+}
 
 std::string signal_name(int signal) {
   if (const char* name = ::sigabbrev_np(signal); name != nullptr) return std::string("SIG") + name;
@@ -274,6 +283,7 @@ std::optional<int> parse_signal(std::string_view text) {
     return std::nullopt;
   }
   const std::string wanted(text);
+  if (wanted.find('\0') != std::string::npos) return std::nullopt;
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
     const auto name = signal_name(signal);
     if (!name.starts_with("SIG")) continue;

@@ -34,6 +34,7 @@ using WallTime = std::chrono::system_clock::time_point;
 std::string format_utc(WallTime time);
 std::optional<WallTime> parse_utc(std::string_view text);
 std::int64_t to_us(WallTime time);
+// The nearest that the clock can hold (years 1677 to 2262): the number may come from a stranger.
 WallTime from_us(std::int64_t us);
 
 // "SIGTERM" for 15; "SIGRTMIN+3"; "signal 99" where there is no name.

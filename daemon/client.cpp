@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/client.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "common/protocol.hpp"
+#include "daemon/log.hpp"
+#include "daemon/params.hpp"
+
+namespace ptyd {
+namespace {
+
+// Of a scrollback in one ITEM: leaves room in the frame for the JSON before it.
+constexpr std::size_t kCapturePiece = 32 * 1024;
+constexpr std::size_t kMaxSendBytes = 32 * 1024;
+
+std::optional<TerminalSize> read_size(Params& params) {
+  const auto rows = params.number("rows", kMaxTerminalSide);
+  const auto columns = params.number("columns", kMaxTerminalSide);
+  if (!rows || !columns) return std::nullopt;
+  return TerminalSize{static_cast<std::uint16_t>(*rows), static_cast<std::uint16_t>(*columns)};
+}
+
+}  // namespace
+
+const Client::Method Client::kMethods[] = {
+    {"create", &Client::create},
+    {"list", &Client::list},
+    {"status", &Client::status},
+    {"attach", &Client::attach},
+    {"detach", &Client::detach},
+    {"send", &Client::send},
+    {"capture", &Client::capture},
+    {"wait", &Client::wait, true},
+    {"terminate", &Client::terminate, true},
+    {"kill", &Client::kill},
+    {"restart", &Client::restart, true},
+    {"resize", &Client::resize},
+    {"drain", &Client::drain},
+    {"cancel-drain", &Client::cancel_drain},
+    {"queue", &Client::queue},
+    {"health", &Client::health},
+    {"monitor", &Client::monitor},
+};
+
+Client::Client(Core& core, FrameChannel& channel, Caller caller, std::uint64_t number,
+               std::function<void()> on_passed_on)
+    : core_(core),
+      channel_(channel),
+      caller_(std::move(caller)),
+      number_(number),
+      on_passed_on_(std::move(on_passed_on)) {}
+
+void Client::Pending::reply(const Json& result) const {
+  const auto alive = client.lock();
+  if (!alive) return;
+  --alive->unanswered_;
+  alive->channel_.send(FrameType::kReply, encode_message({{"id", id}, {"result", result}}));
+}
+
+void Client::Pending::fail(const Error& error) const {
+  const auto alive = client.lock();
+  if (!alive) return;
+  --alive->unanswered_;
+  alive->channel_.send(FrameType::kReply, encode_message({{"id", id}, {"error", to_json(error)}}));
+}
+
+void Client::Pending::item(const Json& item, std::span<const std::uint8_t> body) const {
+  const auto alive = client.lock();
+  if (!alive) return;
+  alive->channel_.send(FrameType::kItem, encode_message({{"id", id}, {"item", item}}, body));
+}
+
+void Client::on_frame(const Frame& frame) {
+  // No request carries a descriptor; a client that sends some wants to use ours up.
+  if (channel_.take_fd()) return violation("a descriptor that nobody asked for");
+  if (frame.type != FrameType::kRequest) return violation("a frame that a client does not send");
+  if (attaching_) return violation("a request after an attach");
+  const auto message = decode_message(frame.payload);
+  if (!message) return violation("a request that is not a JSON object");
+  dispatch(*message);
+}
+
+void Client::violation(const char* what) {
+  log::info(caller_.label + " sent " + what + "; closing its connection",
+            {{"PTYD_CLIENT", caller_.label}}, log::Event::kProtocolViolation);
+  channel_.send(ProtocolError::kType,
+                encode(ProtocolError{to_string(ErrorCode::kBadRequest),
+                                     std::string("your program sent ") + what}));
+  channel_.close_after_flush();
+}
+
+void Client::dispatch(const Message& message) {
+  const auto id = message.json.find("id");
+  const auto name = message.json.find("method");
+  if (id == message.json.end() || !id->is_number_integer() || name == message.json.end() ||
+      !name->is_string())
+    return violation("a request without id or method");
+  Pending pending{weak_from_this(), id->get<std::int64_t>(), nullptr};
+  ++unanswered_;
+  if (unanswered_ > kMaxUnanswered)
+    return pending.fail({ErrorCode::kLimit, "too many requests are unanswered"});
+  const auto wanted = name->get<std::string>();
+  const auto* method = std::find_if(std::begin(kMethods), std::end(kMethods),
+                                    [&](const Method& m) { return wanted == m.name; });
+  if (method == std::end(kMethods))
+    return pending.fail({ErrorCode::kUnsupported,
+                         "this ptyd does not know the request '" + printable(wanted) + "'"});
+  log::debug(caller_.label + " requests " + wanted,
+             {{"PTYD_CLIENT", caller_.label},
+              {"PTYD_REQUEST_ID", std::to_string(number_) + "." + std::to_string(pending.id)}});
+  if (!method->waits) pending.token = core_.lifecycle.begin_request();
+  Params params(message.json);
+  (this->*method->handler)(params, message, pending);
+}
+
+void Client::create(Params& params, const Message&, const Pending& pending) {
+  CreateRequest request;
+  request.name = params.text("name");
+  request.command = params.texts("command");
+  request.environment = params.assignments("environment");
+  request.cwd = params.text("cwd");
+  request.term = params.text("term");
+  request.size = read_size(params).value_or(TerminalSize{});
+  request.stop_input = params.text("stopInput");
+  if (const auto ms = params.number("stopTimeoutMs"))
+    request.stop_timeout = std::chrono::milliseconds(*ms);
+  request.scrollback = params.number("scrollbackBytes", std::numeric_limits<std::int64_t>::max());
+  request.queue = params.flag("queue");
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  core_.sessions.create(caller_, request, [pending](const Result<SessionPtr>& created) {
+    created ? pending.reply(to_public_json(**created)) : pending.fail(created.error());
+  });
+}
+
+void Client::list(Params& params, const Message&, const Pending& pending) {
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  const auto sessions = core_.sessions.registry().visible_to(caller_);
+  for (const auto& session : sessions) pending.item(to_public_json(*session));
+  pending.reply({{"count", sessions.size()}});
+}
+
+void Client::status(Params& params, const Message&, const Pending& pending) {
+  const auto session = params.required_text("session");
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  const auto found = core_.sessions.registry().find(caller_, session);
+  found ? pending.reply(to_public_json(**found)) : pending.fail(found.error());
+}
+
+void Client::attach(Params& params, const Message&, const Pending& pending) {
+  const auto session = params.required_text("session");
+  AttachOptions options;
+  options.read_only = params.flag("readOnly");
+  options.steal = params.flag("steal");
+  options.size = read_size(params);
+  options.client = number_;
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  if (options.size && !is_valid(*options.size))
+    return pending.fail({ErrorCode::kBadRequest, "a terminal has at least one row and column"});
+  const auto found = core_.sessions.registry().find(caller_, session);
+  if (!found) return pending.fail(found.error());
+  // The host writes to the same socket next: what is queued here must be out, and what came in must
+  // all have been understood.
+  if (channel_.unread() != 0) return violation("more after an attach");
+  if (channel_.queued() != 0)
+    return pending.fail({ErrorCode::kLimit, "read your answers before you attach"});
+  attaching_ = true;
+  pass_on((*found)->id(), options, pending);
+}
+
+void Client::pass_on(const std::string& session, const AttachOptions& options,
+                     const Pending& pending) {
+  // The client may go while this waits for the host: the host gets a descriptor of its own.
+  UniqueFd connection(::fcntl(channel_.fd(), F_DUPFD_CLOEXEC, 3));
+  if (!connection) {
+    attaching_ = false;
+    return pending.fail({ErrorCode::kLimit, "ptyd is out of descriptors"});
+  }
+  core_.sessions.attach(caller_, session, options, std::move(connection),
+                        [pending](const Result<Nothing>& passed) {
+                          const auto alive = pending.client.lock();
+                          if (!alive) return;
+                          if (passed) return alive->on_passed_on_();
+                          alive->attaching_ = false;
+                          pending.fail(passed.error());
+                        });
+}
+
+void Client::detach(Params& params, const Message&, const Pending& pending) {
+  const auto session = params.required_text("session");
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  core_.sessions.detach(caller_, session, [pending](const Result<std::uint32_t>& count) {
+    count ? pending.reply({{"detached", *count}}) : pending.fail(count.error());
+  });
+}
+
+void Client::send(Params& params, const Message& message, const Pending& pending) {
+  const auto session = params.required_text("session");
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  if (message.body.size() > kMaxSendBytes)
+    return pending.fail({ErrorCode::kBadRequest, "at most 32KiB of input at once"});
+  core_.sessions.send_input(caller_, session, message.body, [pending](const Result<Nothing>& sent) {
+    sent ? pending.reply(Json::object()) : pending.fail(sent.error());
+  });
+}
+
+void Client::capture(Params& params, const Message&, const Pending& pending) {
+  const auto session = params.required_text("session");
+  const auto lines = params.number("lines").value_or(0);
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  core_.sessions.capture(caller_, session, static_cast<std::uint32_t>(lines),
+                         [pending](const Result<Bytes>& captured) {
+                           if (!captured) return pending.fail(captured.error());
+                           std::span<const std::uint8_t> rest(*captured);
+                           while (!rest.empty()) {
+                             const auto size = std::min(rest.size(), kCapturePiece);
+                             pending.item(Json::object(), rest.first(size));
+                             rest = rest.subspan(size);
+                           }
+                           pending.reply({{"bytes", (*captured).size()}});
+                         });
+}
+
+void Client::wait(Params& params, const Message&, const Pending& pending) {
+  const auto session = params.required_text("session");
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  core_.sessions.wait(
+      caller_, session, weak_from_this(), [pending](const Result<SessionPtr>& ended) {
+        ended ? pending.reply(to_public_json(**ended)) : pending.fail(ended.error());
+      });
+}
+
+void Client::terminate(Params& params, const Message&, const Pending& pending) {
+  const auto session = params.required_text("session");
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  core_.sessions.terminate(
+      caller_, session, weak_from_this(), [pending](const Result<SessionPtr>& ended) {
+        ended ? pending.reply(to_public_json(**ended)) : pending.fail(ended.error());
+      });
+}
+
+void Client::kill(Params& params, const Message&, const Pending& pending) {
+  const auto session = params.required_text("session");
+  const auto signal = params.required_number("signal", static_cast<std::uint64_t>(SIGRTMAX));
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  core_.sessions.kill(caller_, session, static_cast<int>(signal),
+                      [pending](const Result<Nothing>& sent) {
+                        sent ? pending.reply(Json::object()) : pending.fail(sent.error());
+                      });
+}
+
+void Client::restart(Params& params, const Message&, const Pending& pending) {
+  const auto session = params.required_text("session");
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  core_.sessions.restart(caller_, session, [pending](const Result<SessionPtr>& created) {
+    created ? pending.reply(to_public_json(**created)) : pending.fail(created.error());
+  });
+}
+
+void Client::resize(Params& params, const Message&, const Pending& pending) {
+  const auto session = params.required_text("session");
+  const auto size = read_size(params).value_or(TerminalSize{0, 0});
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  core_.sessions.resize(caller_, session, size, [pending](const Result<Nothing>& resized) {
+    resized ? pending.reply(Json::object()) : pending.fail(resized.error());
+  });
+}
+
+void Client::drain(Params& params, const Message&, const Pending& pending) {
+  DrainOptions options;
+  if (const auto ms = params.number("graceMs")) options.grace = std::chrono::milliseconds(*ms);
+  options.exit = params.flag("exit");
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  if (auto begun = core_.lifecycle.drain(caller_, options); !begun)
+    return pending.fail(begun.error());
+  pending.reply({{"state", to_string(core_.lifecycle.state())},
+                 {"sessions", core_.sessions.registry().living()}});
+}
+
+void Client::cancel_drain(Params& params, const Message&, const Pending& pending) {
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  if (auto cancelled = core_.lifecycle.cancel_drain(caller_); !cancelled)
+    return pending.fail(cancelled.error());
+  pending.reply({{"state", to_string(core_.lifecycle.state())}});
+}
+
+// Create requests that wait for the end of a drain. There is no queue yet: see
+// CreateRequest::queue.
+void Client::queue(Params& params, const Message&, const Pending& pending) {
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  pending.reply({{"count", 0}});
+}
+
+void Client::health(Params& params, const Message&, const Pending& pending) {
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  pending.reply(core_.health(caller_));
+}
+
+void Client::monitor(Params& params, const Message&, const Pending& pending) {
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  monitors_ = true;
+  pending.reply(Json::object());
+}
+
+}  // namespace ptyd

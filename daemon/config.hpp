@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <spdlog/common.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "daemon/log.hpp"
+
+namespace ptyd {
+
+// Every key of config/ptyd.yaml, which says what each means.
+struct Config {
+  struct {
+    spdlog::level::level_enum level = spdlog::level::info;
+    log::Target target = log::Target::kAuto;
+  } log;
+  struct {
+    std::uint64_t sessions = 1000;
+    std::uint64_t sessions_per_user = 200;
+    std::uint64_t clients = 1000;
+    std::uint64_t clients_per_user = 250;
+  } limits;
+  struct {
+    std::string program;  // empty: looked for, see find_session_program()
+    std::string term = "xterm-256color";
+    std::uint64_t scrollback = 1024 * 1024;
+    std::chrono::milliseconds stop_timeout{5000};
+    std::chrono::milliseconds idle_after{60'000};
+  } sessions;
+  struct {
+    std::chrono::milliseconds request_timeout{3000};
+  } stop;
+  struct {
+    std::chrono::milliseconds grace{300'000};
+  } drain;
+  struct {
+    std::chrono::milliseconds interval{30'000};
+    std::uint64_t scrollback = 256 * 1024;
+    std::uint64_t keep = 500;
+  } store;
+};
+
+// Looks a variable of the environment up; null when it is not set.
+using Environment = std::function<const char*(const std::string& name)>;
+
+struct ConfigResult {
+  Config config;
+  // One line each, with file and line or the variable's name; the config counts only without any.
+  std::vector<std::string> problems;
+};
+
+// Reads `path` and then the environment, which wins (PTYD_DRAIN_GRACE is drain.grace). A file that
+// does not exist is an empty one unless `must_exist`. Blocks on the disk: not for the event loop.
+ConfigResult load_config(const std::string& path, bool must_exist, const Environment& environment);
+// The same from text, called `path` in problems.
+ConfigResult parse_config(const std::string& text, const std::string& path,
+                          const Environment& environment);
+
+// "drain.grace", … in the order of the file: for the test that holds config/ptyd.yaml against them.
+std::vector<std::string> config_keys();
+// The value of a key as the file would have it, for the same test.
+std::string config_value(const Config& config, const std::string& key);
+
+}  // namespace ptyd

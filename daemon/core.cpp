@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/core.hpp"
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include "common/version.hpp"
+
+namespace ptyd {
+namespace {
+
+// Resident memory in bytes; 0 if /proc does not say.
+std::uint64_t memory_usage() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+Json Core::health(const Caller& caller) const {
+  const auto now = std::chrono::system_clock::now();
+  std::size_t living = 0;
+  std::size_t clients = is_admin(caller) ? connections() : 0;
+  const auto visible = sessions.registry().visible_to(caller);
+  for (const auto& session : visible) {
+    if (!session->living()) continue;
+    ++living;
+    clients += session->viewers;
+  }
+  const auto& store = sessions.store().status();
+  // The path of a file that cannot be written is for those who can do something about it.
+  const auto shown_store = store == "ok" || is_admin(caller) ? store : std::string("error");
+  return {
+      {"status", store == "ok" ? "ok" : "degraded"},
+      {"state", to_string(lifecycle.state())},
+      {"pid", ::getpid()},
+      {"instanceId", identity.instance_id},
+      {"version", kVersion},
+      // By the clock that nobody sets.
+      {"uptime",
+       std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - identity.started).count()},
+      {"startedAt", format_utc(identity.started_at)},
+      {"timestamp", format_utc(now)},
+      {"memoryUsage", memory_usage()},
+      {"activeSessions", living},
+      {"totalSessions", visible.size()},
+      {"clients", clients},
+      {"queued", 0},
+      {"store", shown_store},
+      {"socket", identity.socket},
+  };
+}
+
+}  // namespace ptyd

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <functional>
+
+#include "common/event_loop.hpp"
+#include "daemon/instance_lock.hpp"
+#include "daemon/lifecycle.hpp"
+#include "daemon/session_manager.hpp"
+
+namespace ptyd {
+
+// What a front end (socket, D-Bus) works on. It decodes, asks the core, and replies; what it may be
+// asked is decided here and below, never there.
+struct Core {
+  EventLoop& loop;
+  const Identity& identity;
+  SessionManager& sessions;
+  Lifecycle& lifecycle;
+  // Connections to the socket, without session hosts and attached clients.
+  std::function<std::size_t()> connections = [] { return std::size_t{0}; };
+
+  // Who is attached somewhere or connected.
+  [[nodiscard]] std::size_t client_count() const { return sessions.viewers() + connections(); }
+  // The health object of docs/protocol.md, of what the caller may see.
+  [[nodiscard]] Json health(const Caller& caller) const;
+};
+
+}  // namespace ptyd

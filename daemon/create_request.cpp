@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/create_request.hpp"
+
+#include "common/scrollback.hpp"
+#include "common/session_name.hpp"
+#include "common/text.hpp"
+
+namespace ptyd {
+namespace {
+
+constexpr std::size_t kMaxStopInput = 1024;
+constexpr std::chrono::milliseconds kMaxStopTimeout = std::chrono::hours(24);
+
+Error bad(std::string message) { return {ErrorCode::kBadRequest, std::move(message)}; }
+
+bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+// Room for what the words become in the kernel: an argv of their sizes and a pointer each.
+std::size_t weight(const std::vector<std::string>& words) {
+  std::size_t total = 0;
+  for (const auto& word : words) total += word.size() + sizeof(std::uint32_t);
+  return total;
+}
+
+Status check_words(const CreateRequest& request) {
+  const auto& command = request.command;
+  const auto& environment = request.environment;
+  if (!command.empty() && command.front().empty()) return bad("the command must not be empty");
+  if (std::any_of(command.begin(), command.end(), has_nul) ||
+      std::any_of(environment.begin(), environment.end(), has_nul))
+    return bad("command and environment must not have NUL bytes");
+  for (const auto& entry : environment)
+    if (const auto equals = entry.find('='); equals == 0 || equals == std::string::npos)
+      return bad("environment must be NAME=value, not '" + printable(entry.substr(0, equals)) +
+                 "'");
+  if (command.size() + environment.size() > kMaxCommandWords ||
+      weight(command) + weight(environment) + request.cwd.size() > kMaxCommandBytes)
+    return bad("command and environment are too large: at most " +
+               std::to_string(kMaxCommandWords) + " words and " + format_size(kMaxCommandBytes));
+  return ok();
+}
+
+}  // namespace
+
+Status check(const CreateRequest& request) {
+  if (!request.name.empty())
+    if (auto problem = session_name_problem(request.name); !problem.empty()) return bad(problem);
+  if (auto words = check_words(request); !words) return words;
+  if (!request.cwd.empty() && (request.cwd.front() != '/' || has_nul(request.cwd)))
+    return bad("the working folder must be an absolute path, not '" + printable(request.cwd) + "'");
+  if (request.term.size() > 64 || printable(request.term) != request.term ||
+      request.term.find('/') != std::string::npos || has_nul(request.term))
+    return bad("'" + printable(request.term) + "' is no terminal type");
+  if (!is_valid(request.size))
+    return bad("a terminal has 1 to " + std::to_string(kMaxTerminalSide) + " rows and columns");
+  if (request.stop_input.size() > kMaxStopInput)
+    return bad("the stop input may have at most " + std::to_string(kMaxStopInput) + " bytes");
+  if (request.stop_timeout &&
+      (request.stop_timeout->count() <= 0 || *request.stop_timeout > kMaxStopTimeout))
+    return bad("the stop timeout must be from 1ms to " + format_duration(kMaxStopTimeout));
+  if (request.scrollback &&
+      (*request.scrollback < kMinScrollback || *request.scrollback > kMaxScrollback))
+    return bad("the scrollback must be from " + format_size(kMinScrollback) + " to " +
+               format_size(kMaxScrollback));
+  return ok();
+}
+
+SessionSpec to_spec(const CreateRequest& request, const Config& config) {
+  SessionSpec spec;
+  spec.command = request.command;
+  spec.environment = request.environment;
+  spec.cwd = request.cwd;
+  spec.term = request.term.empty() ? config.sessions.term : request.term;
+  spec.rows = request.size.rows;
+  spec.columns = request.size.columns;
+  spec.scrollback = request.scrollback.value_or(config.sessions.scrollback);
+  spec.stop_input = request.stop_input;
+  spec.stop_timeout_ms = static_cast<std::uint32_t>(
+      request.stop_timeout.value_or(config.sessions.stop_timeout).count());
+  spec.idle_after_ms = static_cast<std::uint32_t>(config.sessions.idle_after.count());
+  spec.created_at = to_us(std::chrono::system_clock::now());
+  return spec;
+}
+
+std::string name_for_command(const std::vector<std::string>& command) {
+  auto name = command.front().substr(command.front().rfind('/') + 1);
+  name.resize(std::min<std::size_t>(name.size(), kMaxSessionName / 2));
+  return session_name_problem(name).empty() ? name : "session";
+}
+
+}  // namespace ptyd

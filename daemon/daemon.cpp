@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/daemon.hpp"
+
+#include <sys/wait.h>
+
+#include <stdexcept>
+
+#include "common/session_name.hpp"
+#include "common/text.hpp"
+#include "common/version.hpp"
+#include "daemon/log.hpp"
+
+namespace ptyd {
+namespace {
+
+Identity new_identity(const Paths& paths) {
+  return {new_uuid(), std::chrono::system_clock::now(), Clock::now(), paths.socket};
+}
+
+std::string required_program(const Config& config) {
+  auto program = find_session_program(config.sessions.program);
+  if (program.empty())
+    throw std::runtime_error("ptyd-session is not found; install it or set sessions.program");
+  return program;
+}
+
+// Everyone may have sessions on the machine's daemon; a user's is the user's alone.
+unsigned socket_mode(Scope scope) { return scope == Scope::kSystem ? 0666 : 0600; }
+
+}  // namespace
+
+Daemon::Daemon(Scope scope, Paths paths, const Config& config, const Environment& environment)
+    : scope_(scope),
+      paths_(std::move(paths)),
+      environment_(environment),
+      signals_(loop_, {SIGTERM, SIGINT, SIGHUP, SIGCHLD},
+               [this](const signalfd_siginfo& info) { on_signal(info); }),
+      identity_(new_identity(paths_)),
+      lock_(paths_.runtime_dir, identity_),
+      listener_(paths_.socket, socket_mode(scope_)),
+      service_manager_(loop_),
+      starter_(loop_, listener_.path()),
+      sessions_(loop_, config, paths_.state_dir, starter_),
+      lifecycle_(loop_, config, sessions_, service_manager_),
+      core_{loop_, identity_, sessions_, lifecycle_, {}},
+      server_(core_, config),
+      config_reader_(loop_) {
+  identity_.socket = listener_.path();
+  starter_.set_program(required_program(config));
+  core_.connections = [this] { return server_.clients(); };
+  lifecycle_.set_client_control({
+      .refuse_new = [this] { server_.refuse_new_clients(); },
+      .broadcast = [this](const Json& event) { return server_.broadcast(event); },
+      .close_all = [this](std::function<void()> done) { server_.close_all(std::move(done)); },
+  });
+  lifecycle_.set_on_finished([this](int status) {
+    exit_status_ = status;
+    loop_.quit();
+  });
+  sessions_.load();
+}
+
+int Daemon::run() {
+  std::string problem;
+  bus_ = connect_bus(core_, scope_ == Scope::kSystem, problem);
+  if (!bus_) log::warn("Not on D-Bus: " + problem + "; the socket serves all the same");
+  listener_.start(loop_, [this](UniqueFd socket) { server_.on_connection(std::move(socket)); });
+  lifecycle_.become_running();
+  log::info(std::string("ptyd ") + kVersion + " is ready on " + listener_.path() +
+                (listener_.passed() ? " (passed by the service manager)" : ""),
+            {}, log::Event::kDaemonReady);
+  service_manager_.ready(lifecycle_.status_text());
+  loop_.run();
+  bus_.reset();
+  return exit_status_;
+}
+
+void Daemon::on_signal(const signalfd_siginfo& info) {
+  switch (static_cast<int>(info.ssi_signo)) {
+    case SIGTERM: return lifecycle_.stop("Received SIGTERM");
+    case SIGINT: return lifecycle_.stop("Received SIGINT");
+    case SIGHUP: return begin_reload();
+    case SIGCHLD: return reap_orphans();
+    default: return;
+  }
+}
+
+// Session hosts are known by their pidfds; this only keeps zombies away: of hosts that were started
+// here and, as PID 1 of a container, of whatever comes to us.
+void Daemon::reap_orphans() {
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
+void Daemon::begin_reload() {
+  if (lifecycle_.state() != DaemonState::kRunning && lifecycle_.state() != DaemonState::kDraining) {
+    log::info("Received SIGHUP, but not reading the configuration: ptyd is " +
+              std::string(to_string(lifecycle_.state())));
+    return;
+  }
+  if (reloading_) {
+    reload_again_ = true;
+    return;
+  }
+  reloading_ = true;
+  log::info("Received SIGHUP, reading " + paths_.config + " again");
+  service_manager_.reloading();
+  auto result = std::make_shared<ConfigResult>();
+  config_reader_.post(
+      [result, paths = paths_, environment = environment_] {
+        *result = load_config(paths.config, paths.config_must_exist, environment);
+      },
+      [this, result] { on_reloaded(*result); });
+}
+
+void Daemon::on_reloaded(const ConfigResult& result) {
+  reloading_ = false;
+  for (const auto& problem : result.problems) log::error(problem, {}, log::Event::kConfigRejected);
+  if (result.problems.empty()) {
+    log::set_level(result.config.log.level);
+    sessions_.configure(result.config);
+    lifecycle_.configure(result.config);
+    server_.configure(result.config);
+    if (auto program = find_session_program(result.config.sessions.program); !program.empty())
+      starter_.set_program(program);
+    log::info("The new configuration is in force");
+  } else {
+    log::error("The configuration has errors; keeping the old one");
+  }
+  if (lifecycle_.state() != DaemonState::kStopping)
+    service_manager_.reloaded(lifecycle_.status_text());
+  if (std::exchange(reload_again_, false)) begin_reload();
+}
+
+}  // namespace ptyd

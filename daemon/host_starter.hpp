@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "common/event_loop.hpp"
+#include "daemon/result.hpp"
+#include "daemon/session.hpp"
+
+namespace ptyd {
+
+// Brings a session host to life as the session's owner: `ptyd-session --socket PATH --id ID`. What
+// the host is to run it asks for itself, once it has registered, so that neither command lines nor
+// the service manager ever show a session's environment.
+class HostStarter {
+ public:
+  virtual ~HostStarter() = default;
+  // Whether this starter can start sessions of `uid` at all.
+  [[nodiscard]] virtual Status may_start(uid_t uid) const = 0;
+  // `failed` is called, once and not from within, if the host ends or cannot be started before
+  // forget(). That it lives shows by its registering.
+  virtual void start(const Session& session, std::function<void(Error)> failed) = 0;
+  // The host has registered, or is given up: `failed` is not called any more.
+  virtual void forget(const std::string& id) = 0;
+  // Kills a host that does not obey, and all it carries.
+  virtual void kill(const Session& session, int host_pidfd) = 0;
+};
+
+// Without systemd: the host is a child process, so of the daemon's own uid only.
+class DirectStarter final : public HostStarter {
+ public:
+  DirectStarter(EventLoop& loop, std::string socket_path);
+
+  [[nodiscard]] Status may_start(uid_t uid) const override;
+  void start(const Session& session, std::function<void(Error)> failed) override;
+  void forget(const std::string& id) override;
+  void kill(const Session& session, int host_pidfd) override;
+
+  void set_program(std::string program) { program_ = std::move(program); }
+
+ private:
+  struct Child {
+    UniqueFd pidfd;
+    std::unique_ptr<IoWatch> exited;
+    std::function<void(Error)> failed;
+  };
+  void fail_later(const std::string& id, Error error);
+
+  EventLoop& loop_;
+  std::string socket_path_;
+  std::string program_;
+  std::map<std::string, Child> children_;  // started and not yet registered
+};
+
+// $PTYD_SESSION_PROGRAM, or `configured`, or where the host was installed, or beside this program, or
+// in the build tree; empty if nowhere.
+std::string find_session_program(const std::string& configured);
+
+}  // namespace ptyd

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/lifecycle.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/text.hpp"
+#include "daemon/log.hpp"
+
+namespace ptyd {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+// The service manager is asked for more time this often, for twice as long.
+constexpr milliseconds kTick{1000};
+
+std::string plural(std::size_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+milliseconds since(Clock::time_point then) {
+  return duration_cast<milliseconds>(Clock::now() - then);
+}
+
+}  // namespace
+
+const char* to_string(DaemonState state) {
+  switch (state) {
+    case DaemonState::kStarting: return "starting";
+    case DaemonState::kRunning: return "running";
+    case DaemonState::kDraining: return "draining";
+    case DaemonState::kStopping: return "stopping";
+    case DaemonState::kStopped: return "stopped";
+  }
+  return "stopped";
+}
+
+bool may_follow(DaemonState from, DaemonState to) {
+  using S = DaemonState;
+  switch (from) {
+    case S::kStarting: return to == S::kRunning || to == S::kStopping;
+    case S::kRunning: return to == S::kDraining || to == S::kStopping;
+    case S::kDraining: return to == S::kRunning || to == S::kStopping;
+    case S::kStopping: return to == S::kStopped;
+    case S::kStopped: return false;
+  }
+  return false;
+}
+
+Lifecycle::Lifecycle(EventLoop& loop, const Config& config, SessionManager& sessions,
+                     ServiceManager& service_manager)
+    : loop_(loop),
+      config_(config),
+      sessions_(sessions),
+      service_manager_(service_manager),
+      grace_(loop, [this] { on_grace_over(); }),
+      alive_(std::make_shared<bool>(true)),
+      step_timer_(loop, [this] { on_step_overdue(); }),
+      ticker_(loop, [this] { tick(); }) {
+  sessions_.add_observer(this);
+}
+
+Lifecycle::~Lifecycle() {
+  *alive_ = false;
+  sessions_.remove_observer(this);
+}
+
+void Lifecycle::remove_observer(LifecycleObserver* observer) {
+  observers_.erase(std::remove(observers_.begin(), observers_.end(), observer), observers_.end());
+}
+
+void Lifecycle::set_state(DaemonState next) {
+  if (!may_follow(state_, next)) {
+    log::error(std::string("Refusing to go from ") + to_string(state_) + " to " + to_string(next));
+    return;
+  }
+  const auto from = std::exchange(state_, next);
+  const auto observers = observers_;
+  for (auto* observer : observers) observer->on_state_changed(from, next);
+}
+
+void Lifecycle::become_running() { set_state(DaemonState::kRunning); }
+
+std::string Lifecycle::status_text() const {
+  const auto living = sessions_.registry().living();
+  switch (state_) {
+    case DaemonState::kDraining:
+      return living == 0 ? "Drained, no new sessions"
+                         : "Draining, " + plural(living, "session") + " left";
+    case DaemonState::kStopping: return "Stopping, " + plural(living, "session") + " left";
+    default:
+      return plural(living, "session") + ", " + plural(sessions_.viewers(), "client") + " attached";
+  }
+}
+
+Lifecycle::RequestToken Lifecycle::begin_request() {
+  ++requests_;
+  return {nullptr, [this, alive = alive_](void*) {
+            if (!*alive) return;
+            --requests_;
+            if (requests_ == 0 && step_ == Step::kRequests)
+              loop_.post([this, alive] {
+                if (*alive && requests_ == 0 && step_ == Step::kRequests)
+                  next_after(Step::kRequests);
+              });
+          }};
+}
+
+// ---- drain ----
+
+Status Lifecycle::drain(const Caller& caller, const DrainOptions& options) {
+  if (!is_admin(caller)) return Error{ErrorCode::kDenied, "only root may drain this ptyd"};
+  if (state_ == DaemonState::kStopping || state_ == DaemonState::kStopped)
+    return Error{ErrorCode::kShuttingDown, "ptyd is shutting down"};
+  if (state_ == DaemonState::kStarting)
+    return Error{ErrorCode::kInternal, "ptyd is still starting"};
+  const bool again = state_ == DaemonState::kDraining;
+  drain_options_ = options;
+  drain_total_ = sessions_.registry().living();
+  drain_left_ = drain_total_;
+  drain_extended_ = drain_abandoned_ = drain_done_ = false;
+  sessions_.refuse_new_sessions(
+      Error{ErrorCode::kDraining, "ptyd is draining and takes no new sessions"});
+  if (!again) set_state(DaemonState::kDraining);
+  const auto grace = drain_options_.grace.value_or(config_.drain.grace);
+  grace_.start(grace);
+  log::info("Draining for " + caller.label + ": " + plural(drain_total_, "session") + ", " +
+                format_duration(grace) + " of grace",
+            {{"PTYD_CLIENT", caller.label}}, log::Event::kDrainBegun);
+  // From the loop, so that the caller has its answer first.
+  loop_.post([this, alive = alive_] {
+    if (*alive) report_drain();
+  });
+  return ok();
+}
+
+Status Lifecycle::cancel_drain(const Caller& caller) {
+  if (!is_admin(caller)) return Error{ErrorCode::kDenied, "only root may cancel a drain"};
+  if (state_ != DaemonState::kDraining)
+    return Error{ErrorCode::kBadRequest, "ptyd is not draining"};
+  if (drain_abandoned_)
+    return Error{ErrorCode::kBadRequest, "too late: the remaining sessions are being ended"};
+  grace_.stop();
+  sessions_.refuse_new_sessions(std::nullopt);
+  set_state(DaemonState::kRunning);
+  log::info("Drain cancelled by " + caller.label, {{"PTYD_CLIENT", caller.label}},
+            log::Event::kDrainEnded);
+  service_manager_.status(status_text());
+  return ok();
+}
+
+std::optional<DrainProgress> Lifecycle::drain_progress() const {
+  if (state_ != DaemonState::kDraining) return std::nullopt;
+  DrainProgress progress{sessions_.registry().living(), drain_total_, milliseconds(0)};
+  if (grace_.active())
+    progress.remaining =
+        std::max(milliseconds(0), duration_cast<milliseconds>(grace_.deadline() - Clock::now()));
+  return progress;
+}
+
+std::optional<WallTime> Lifecycle::drain_deadline() const {
+  const auto progress = drain_progress();
+  if (!progress || !grace_.active()) return std::nullopt;
+  return std::chrono::system_clock::now() + progress->remaining;
+}
+
+void Lifecycle::report_drain() {
+  const auto progress = drain_progress();
+  if (!progress) return;
+  drain_left_ = progress->sessions;
+  const auto observers = observers_;
+  for (auto* observer : observers) observer->on_drain_progress(*progress);
+  if (progress->sessions == 0) on_drained();
+}
+
+void Lifecycle::on_grace_over() {
+  if (state_ != DaemonState::kDraining) return;
+  const auto grace = drain_options_.grace.value_or(config_.drain.grace);
+  if (!std::exchange(drain_extended_, true)) {
+    log::warn("Drain: " + plural(sessions_.registry().living(), "session") +
+              " left after the grace time; extending it once by " + format_duration(grace));
+    grace_.start(grace);
+    return report_drain();
+  }
+  drain_abandoned_ = true;
+  for (const auto& [id, session] : sessions_.registry().all()) {
+    if (!session->living()) continue;
+    const auto idle =
+        duration_cast<milliseconds>(std::chrono::system_clock::now() - session->last_activity());
+    log::warn("Drain: abandoning session " + session->name() + " of " + session->user + " (" +
+                  shell_quoted(session->spec.command) + ", " + plural(session->viewers, "client") +
+                  " attached, idle for " + format_duration(idle) + ")",
+              {{"PTYD_SESSION_ID", id}});
+  }
+  end_all_sessions();
+}
+
+void Lifecycle::on_drained() {
+  if (std::exchange(drain_done_, true)) return;
+  grace_.stop();
+  log::info(drain_abandoned_ ? "Drained; some sessions had to be ended"
+                             : "Drained; all sessions have ended by themselves",
+            {}, log::Event::kDrainEnded);
+  if (!drain_options_.exit) return;
+  exit_status_ = drain_abandoned_ ? 1 : 0;
+  stop("Drained");
+}
+
+void Lifecycle::end_all_sessions() {
+  std::vector<SessionPtr> living;
+  for (const auto& [id, session] : sessions_.registry().all())
+    if (session->living()) living.push_back(session);
+  for (const auto& session : living) sessions_.end(session);
+}
+
+// ---- stop ----
+
+void Lifecycle::stop(const std::string& reason) {
+  if (state_ == DaemonState::kStopping || state_ == DaemonState::kStopped) {
+    log::info(reason + ", already shutting down");
+    return;
+  }
+  stop_begun_ = Clock::now();
+  log::info(reason + ", shutting down gracefully...", {}, log::Event::kStopBegun);
+  grace_.stop();
+  set_state(DaemonState::kStopping);
+  service_manager_.stopping(status_text());
+  tick();
+  sessions_.refuse_new_sessions(Error{ErrorCode::kShuttingDown, "ptyd is shutting down"});
+  if (clients_.refuse_new) clients_.refuse_new();
+  log::info("Stopped accepting new connections");
+
+  std::uint32_t grace_ms = 0;
+  for (const auto& [id, session] : sessions_.registry().all())
+    if (session->living()) grace_ms = std::max(grace_ms, session->spec.stop_timeout_ms);
+  if (grace_ms == 0) grace_ms = static_cast<std::uint32_t>(config_.sessions.stop_timeout.count());
+  const Json event{{"type", "server.shutdown"},
+                   {"message", "Server shutting down"},
+                   {"gracePeriodMs", grace_ms}};
+  const auto viewers = sessions_.viewers();
+  sessions_.notify_viewers(event);
+  const auto clients = clients_.broadcast ? clients_.broadcast(event) : 0;
+  log::info("Broadcasting shutdown message to " + plural(clients + viewers, "client"));
+
+  enter(Step::kRequests, config_.stop.request_timeout);
+  if (requests_ == 0) next_after(Step::kRequests);
+}
+
+void Lifecycle::enter(Step step, milliseconds bound) {
+  step_ = step;
+  step_timer_.start(bound);
+}
+
+void Lifecycle::on_step_overdue() {
+  switch (step_) {
+    case Step::kRequests:
+      log::warn("Stop: " + plural(requests_, "request") + " not finished in time; going on");
+      break;
+    case Step::kSessions:
+      log::error("Stop: " + plural(sessions_.registry().living(), "session") +
+                 " cannot be ended; going on");
+      break;
+    case Step::kSave: log::error("Stop: state is not saved in time; going on"); break;
+    default: break;  // hosts and clients that are slow to go harm nobody
+  }
+  next_after(step_);
+}
+
+// Every step ends here, once, whether it is done or overdue.
+void Lifecycle::next_after(Step step) {
+  if (step != step_) return;
+  step_timer_.stop();
+  switch (step) {
+    case Step::kNone: return;
+    case Step::kRequests: return end_sessions();
+    case Step::kSessions: return save();
+    case Step::kSave: return let_hosts_go();
+    case Step::kHosts: return close_clients();
+    case Step::kClients: return finish();
+  }
+}
+
+void Lifecycle::end_sessions() {
+  enter(Step::kSessions, milliseconds(0));
+  end_all_sessions();
+  // The manager kills a host that is overdue; a second later even that has not helped.
+  const auto bound = sessions_.end_deadline() - Clock::now() + std::chrono::seconds(1);
+  step_timer_.start(std::max<Clock::duration>(bound, milliseconds(0)));
+  if (sessions_.registry().living() == 0) next_after(Step::kSessions);
+}
+
+void Lifecycle::save() {
+  enter(Step::kSave, kSaveTimeout);
+  sessions_.store().flush([this, alive = alive_](const std::string& error) {
+    if (!*alive) return;
+    if (!error.empty()) log::error("Stop: the last state could not be saved: " + error);
+    next_after(Step::kSave);
+  });
+}
+
+void Lifecycle::let_hosts_go() {
+  enter(Step::kHosts, kHostTimeout);
+  sessions_.release_ended_hosts();
+  if (!sessions_.has_hosts()) next_after(Step::kHosts);
+}
+
+void Lifecycle::close_clients() {
+  enter(Step::kClients, kCloseTimeout);
+  if (!clients_.close_all) return next_after(Step::kClients);
+  clients_.close_all([this, alive = alive_] {
+    if (*alive) next_after(Step::kClients);
+  });
+}
+
+void Lifecycle::finish() {
+  step_ = Step::kNone;
+  ticker_.stop();
+  set_state(DaemonState::kStopped);
+  const auto elapsed = since(stop_begun_);
+  log::info("Graceful shutdown complete in " + format_duration(elapsed),
+            {{"PTYD_ELAPSED_MS", std::to_string(elapsed.count())}}, log::Event::kStopComplete);
+  if (on_finished_) on_finished_(exit_status_);
+}
+
+// While a step is within its bound, the service manager is asked to wait; a loop that hangs does
+// not ask, and no step is without a bound.
+void Lifecycle::tick() {
+  service_manager_.extend_timeout(2 * kTick);
+  service_manager_.status(status_text());
+  ticker_.start(kTick);
+}
+
+// ---- what sessions do ----
+
+void Lifecycle::on_session_added(const Session&) {
+  if (state_ == DaemonState::kRunning) service_manager_.status(status_text());
+}
+
+void Lifecycle::on_session_changed(const Session& session) {
+  const bool running =
+      session.state() == SessionState::kActive || session.state() == SessionState::kIdle;
+  if (step_ == Step::kSessions && running) {
+    // A host that has registered only now: its session ends with the others.
+    if (auto late = sessions_.registry().by_id(session.id())) sessions_.end(late);
+    return;
+  }
+  note_progress();
+}
+
+void Lifecycle::on_session_removed(const Session&) { note_progress(); }
+
+void Lifecycle::note_progress() {
+  if (state_ == DaemonState::kStarting || state_ == DaemonState::kStopped) return;
+  if (state_ != DaemonState::kStopping) service_manager_.status(status_text());
+  const auto living = sessions_.registry().living();
+  const bool drained_some = state_ == DaemonState::kDraining && living != drain_left_;
+  const bool all_ended = step_ == Step::kSessions && living == 0;
+  if (!drained_some && !all_ended) return;
+  // From the loop: whoever reports this is not done with it.
+  loop_.post([this, alive = alive_] {
+    if (!*alive) return;
+    report_drain();
+    if (step_ == Step::kSessions && sessions_.registry().living() == 0) next_after(Step::kSessions);
+  });
+}
+
+void Lifecycle::on_last_host_gone() {
+  if (step_ == Step::kHosts) next_after(Step::kHosts);
+}
+
+}  // namespace ptyd

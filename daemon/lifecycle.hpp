@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/event_loop.hpp"
+#include "daemon/access.hpp"
+#include "daemon/config.hpp"
+#include "daemon/result.hpp"
+#include "daemon/service_manager.hpp"
+#include "daemon/session_manager.hpp"
+
+namespace ptyd {
+
+enum class DaemonState { kStarting, kRunning, kDraining, kStopping, kStopped };
+const char* to_string(DaemonState state);
+//   starting → running, stopping
+//   running ⇄ draining, either → stopping
+//   stopping → stopped
+bool may_follow(DaemonState from, DaemonState to);
+
+struct DrainProgress {
+  std::size_t sessions = 0;  // left
+  std::size_t total = 0;     // when the drain began
+  std::chrono::milliseconds remaining{0};
+};
+
+class LifecycleObserver {
+ public:
+  virtual ~LifecycleObserver() = default;
+  virtual void on_state_changed(DaemonState from, DaemonState to) = 0;
+  virtual void on_drain_progress(const DrainProgress& progress) = 0;
+};
+
+struct DrainOptions {
+  std::optional<std::chrono::milliseconds> grace;
+  bool exit = false;  // stop when done: status 0, or 1 if sessions had to be ended
+};
+
+// What a stop needs of those who serve clients.
+struct ClientControl {
+  std::function<void()> refuse_new;
+  // To every client that is connected; how many there are.
+  std::function<std::size_t(const Json& event)> broadcast;
+  // Delivers what is queued and closes; calls back when all are gone.
+  std::function<void(std::function<void()> done)> close_all;
+};
+
+// The daemon's own state, the drain and the stop: what happens in which order, and for how long at
+// the most. Every step is bounded and followed by the next even if it fails.
+class Lifecycle final : private SessionObserver {
+ public:
+  // Bounds of the steps of a stop that have no configuration: together with stop.request_timeout
+  // and the sessions' stop timeout they stay within 10 s with default settings.
+  static constexpr std::chrono::milliseconds kSaveTimeout{1000};
+  static constexpr std::chrono::milliseconds kHostTimeout{300};
+  static constexpr std::chrono::milliseconds kCloseTimeout{200};
+
+  // Holds a request that is under way; a stop waits for them, see stop.request_timeout.
+  using RequestToken = std::shared_ptr<void>;
+
+  Lifecycle(EventLoop& loop, const Config& config, SessionManager& sessions,
+            ServiceManager& service_manager);
+  ~Lifecycle() override;
+
+  [[nodiscard]] DaemonState state() const { return state_; }
+  void set_client_control(ClientControl control) { clients_ = std::move(control); }
+  void add_observer(LifecycleObserver* observer) { observers_.push_back(observer); }
+  void remove_observer(LifecycleObserver* observer);
+  void configure(const Config& config) { config_ = config; }
+  // Called with the exit status when the process is to end.
+  void set_on_finished(std::function<void(int)> callback) { on_finished_ = std::move(callback); }
+
+  void become_running();
+  Status drain(const Caller& caller, const DrainOptions& options);
+  Status cancel_drain(const Caller& caller);
+  // `reason` begins the log: "Received SIGTERM". A second stop is logged and ignored.
+  void stop(const std::string& reason);
+
+  [[nodiscard]] RequestToken begin_request();
+  // What the service manager shows.
+  [[nodiscard]] std::string status_text() const;
+  [[nodiscard]] std::optional<DrainProgress> drain_progress() const;
+  // Wall clock, for D-Bus; nothing while not draining.
+  [[nodiscard]] std::optional<WallTime> drain_deadline() const;
+
+ private:
+  enum class Step { kNone, kRequests, kSessions, kSave, kHosts, kClients };
+
+  void on_session_added(const Session& session) override;
+  void on_session_changed(const Session& session) override;
+  void on_session_removed(const Session& session) override;
+  void on_last_host_gone() override;
+
+  void set_state(DaemonState next);
+  void note_progress();
+  void report_drain();
+  void on_grace_over();
+  void on_drained();
+  void end_all_sessions();
+
+  void enter(Step step, std::chrono::milliseconds bound);
+  void on_step_overdue();
+  void next_after(Step step);
+  void end_sessions();
+  void save();
+  void let_hosts_go();
+  void close_clients();
+  void finish();
+  void tick();
+
+  EventLoop& loop_;
+  Config config_;
+  SessionManager& sessions_;
+  ServiceManager& service_manager_;
+  ClientControl clients_;
+  std::vector<LifecycleObserver*> observers_;
+  std::function<void(int)> on_finished_;
+  DaemonState state_ = DaemonState::kStarting;
+
+  DrainOptions drain_options_;
+  std::size_t drain_total_ = 0;
+  std::size_t drain_left_ = 0;
+  bool drain_extended_ = false;
+  bool drain_abandoned_ = false;
+  bool drain_done_ = false;
+  Timer grace_;
+
+  Step step_ = Step::kNone;
+  Clock::time_point stop_begun_;
+  int exit_status_ = 0;
+  std::size_t requests_ = 0;
+  std::shared_ptr<bool> alive_;  // false once destroyed, for tokens and callbacks that live on
+  Timer step_timer_;
+  Timer ticker_;
+};
+
+}  // namespace ptyd

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/log.hpp"
+
+#include <spdlog/async.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/sinks/base_sink.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "common/text.hpp"
+
+namespace ptyd::log {
+namespace {
+
+// Enough for the burst of a stop with a thousand sessions.
+constexpr std::size_t kQueueLines = 8192;
+// Between the text of a line and its fields, and between the fields: it cannot be in the text,
+// which has been made printable, nor in a field.
+constexpr char kSeparator = '\x1f';
+
+std::shared_ptr<spdlog::logger> logger;
+std::shared_ptr<spdlog::details::thread_pool> pool;
+
+const char* message_id(Event event) {
+  switch (event) {
+    case Event::kNone: return nullptr;
+    case Event::kDaemonReady: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e01";
+    case Event::kStopBegun: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e02";
+    case Event::kStopComplete: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e03";
+    case Event::kSessionStarted: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e04";
+    case Event::kSessionEnded: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e05";
+    case Event::kSessionKilled: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e06";
+    case Event::kSessionLost: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e07";
+    case Event::kSessionAdopted: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e08";
+    case Event::kDrainBegun: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e09";
+    case Event::kDrainEnded: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0a";
+    case Event::kStoreFailed: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0b";
+    case Event::kStoreRecovered: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0c";
+    case Event::kConfigRejected: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0d";
+    case Event::kProtocolViolation: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0e";
+  }
+  return nullptr;
+}
+
+int priority(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace:
+    case spdlog::level::debug: return LOG_DEBUG;
+    case spdlog::level::info: return LOG_INFO;
+    case spdlog::level::warn: return LOG_WARNING;
+    case spdlog::level::err: return LOG_ERR;
+    default: return LOG_CRIT;
+  }
+}
+
+std::vector<std::string> split(std::string_view payload) {
+  std::vector<std::string> parts;
+  while (true) {
+    const auto end = payload.find(kSeparator);
+    parts.emplace_back(payload.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    payload.remove_prefix(end + 1);
+  }
+}
+
+// Runs on the log's own thread alone, so it needs no mutex.
+class JournalSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    auto parts = split({line.payload.data(), line.payload.size()});
+    parts.front().insert(0, "MESSAGE=");
+    parts.push_back("PRIORITY=" + std::to_string(priority(line.level)));
+    parts.emplace_back("SYSLOG_IDENTIFIER=ptyd");
+    std::vector<iovec> fields;
+    for (auto& part : parts) fields.push_back({part.data(), part.size()});
+    ::sd_journal_sendv(fields.data(), static_cast<int>(fields.size()));
+  }
+  void flush_() override {}
+};
+
+class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    const auto text = split({line.payload.data(), line.payload.size()}).front();
+    const auto out = format_utc(line.time) + " " +
+                     spdlog::level::to_string_view(line.level).data() + ": " + text + "\n";
+    std::fwrite(out.data(), 1, out.size(), stderr);
+  }
+  void flush_() override { std::fflush(stderr); }
+};
+
+bool stderr_is_the_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat status {};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &status) < 0) return false;
+  unsigned long device = 0;
+  unsigned long inode = 0;
+  return std::sscanf(stream, "%lu:%lu", &device, &inode) == 2 && device == status.st_dev &&
+         inode == status.st_ino;
+}
+
+}  // namespace
+
+void start(Target target, spdlog::level::level_enum level) {
+  const bool journal =
+      target == Target::kJournal || (target == Target::kAuto && stderr_is_the_journal());
+  spdlog::sink_ptr sink;
+  if (journal)
+    sink = std::make_shared<JournalSink>();
+  else
+    sink = std::make_shared<StderrSink>();
+  pool = std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1);
+  logger = std::make_shared<spdlog::async_logger>("ptyd", std::move(sink), pool,
+                                                  spdlog::async_overflow_policy::overrun_oldest);
+  logger->set_level(level);
+  logger->flush_on(spdlog::level::debug);
+}
+
+void set_level(spdlog::level::level_enum level) {
+  if (logger) logger->set_level(level);
+}
+
+void finish() {
+  logger.reset();
+  pool.reset();  // joins the thread after it has written what is queued
+}
+
+void write(spdlog::level::level_enum level, std::string_view text, Event event,
+           std::initializer_list<Field> fields) {
+  if (!logger || !logger->should_log(level)) return;
+  auto line = printable(text);
+  const auto add = [&line](const char* name, std::string_view value) {
+    line += kSeparator;
+    line += name;
+    line += '=';
+    line += printable(value);
+  };
+  if (const char* id = message_id(event); id != nullptr) add("MESSAGE_ID", id);
+  for (const auto& field : fields) add(field.name, field.value);
+  logger->log(level, spdlog::string_view_t(line.data(), line.size()));
+}
+
+}  // namespace ptyd::log

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "common/version.hpp"
+#include "daemon/config.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/log.hpp"
+#include "daemon/paths.hpp"
+
+namespace {
+
+// Exit statuses that systemctl names: sysexits(3) for a bad configuration.
+constexpr int kExitUsage = 2;
+constexpr int kExitFailure = 1;
+constexpr int kExitConfig = 78;
+
+struct Options {
+  bool system = false;
+  bool user = false;
+  bool check = false;
+  ptyd::PathOptions paths;
+};
+
+// Each session takes a few descriptors; the soft limit is only that low for programs with
+// select(2).
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Descriptors 0 to 2 must be something, or a socket of ours takes their place and is written to.
+void occupy_standard_descriptors() {
+  for (int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC); fd >= 0 && fd <= STDERR_FILENO;
+       fd = ::open("/dev/null", O_RDWR | O_CLOEXEC))
+    if (fd == STDERR_FILENO) return;
+}
+
+int run(const Options& options) {
+  using namespace ptyd;
+  const bool user = options.user || (!options.system && ::geteuid() != 0);
+  const auto scope = user ? Scope::kUser : Scope::kSystem;
+  const Environment environment = [](const std::string& name) { return std::getenv(name.c_str()); };
+  const auto paths = find_paths(scope, options.paths);
+  const auto loaded = load_config(paths.config, paths.config_must_exist, environment);
+  for (const auto& problem : loaded.problems) std::fprintf(stderr, "ptyd: %s\n", problem.c_str());
+  if (!loaded.problems.empty()) return kExitConfig;
+  if (options.check) return 0;
+  prepare_folder(paths.runtime_dir, scope == Scope::kSystem ? 0755 : 0700);
+  prepare_folder(paths.state_dir, 0700);
+  // Blocked here, before the log starts its thread, so that only the loop ever takes them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  log::start(loaded.config.log.target, loaded.config.log.level);
+  int status = kExitFailure;
+  try {
+    Daemon daemon(scope, paths, loaded.config, environment);
+    status = daemon.run();
+  } catch (const std::exception& e) {
+    log::error(std::string("Cannot start: ") + e.what());
+  }
+  log::finish();
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  occupy_standard_descriptors();
+  CLI::App app("Keeps terminal sessions alive and ends them properly.", "ptyd");
+  Options options;
+  auto* system = app.add_flag("--system", options.system,
+                              "Be the machine's daemon, on the system bus (default for root)");
+  app.add_flag("--user", options.user, "Be a user's daemon, on the session bus")->excludes(system);
+  app.add_option("--socket", options.paths.socket, "Where to listen")->type_name("PATH");
+  app.add_option("--runtime-dir", options.paths.runtime_dir, "Folder of socket and lock")
+      ->type_name("DIR");
+  app.add_option("--state-dir", options.paths.state_dir, "Folder of session records")
+      ->type_name("DIR");
+  app.add_option("--config", options.paths.config, "Configuration file")->type_name("FILE");
+  app.add_flag("--check-config", options.check, "Check the configuration and exit");
+  app.set_version_flag("--version", std::string("ptyd ") + ptyd::kVersion);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kExitUsage;
+  }
+  try {
+    return run(options);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "ptyd: %s\n", e.what());
+    return kExitFailure;
+  }
+}

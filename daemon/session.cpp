@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/session.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/session_name.hpp"
+
+namespace ptyd {
+namespace {
+
+constexpr int kRecordVersion = 1;
+
+constexpr std::array<std::pair<SessionState, const char*>, 6> kStates{{
+    {SessionState::kStarting, "starting"},
+    {SessionState::kActive, "active"},
+    {SessionState::kIdle, "idle"},
+    {SessionState::kStopping, "stopping"},
+    {SessionState::kStopped, "stopped"},
+    {SessionState::kError, "error"},
+}};
+
+Json time_or_null(const std::optional<WallTime>& time) {
+  return time ? Json(format_utc(*time)) : Json(nullptr);
+}
+
+// Reads a record without trusting it: a key that is missing or of another type is a problem.
+class RecordReader {
+ public:
+  RecordReader(const Json& json, std::string& problem) : json_(json), problem_(problem) {}
+
+  template <typename T>
+  T get(const char* key) {
+    const auto it = json_.find(key);
+    if (it == json_.end()) return fail<T>(key, "is missing");
+    if constexpr (std::is_same_v<T, std::string>) {
+      if (it->is_string()) return it->get<std::string>();
+    } else if constexpr (std::is_same_v<T, bool>) {
+      if (it->is_boolean()) return it->get<bool>();
+    } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+      if (it->is_array() &&
+          std::all_of(it->begin(), it->end(), [](const Json& word) { return word.is_string(); }))
+        return it->get<std::vector<std::string>>();
+    } else if (it->is_number_integer() && std::in_range<T>(it->get<std::int64_t>())) {
+      return it->get<T>();
+    }
+    return fail<T>(key, "is of the wrong type");
+  }
+
+  std::optional<WallTime> time(const char* key) {
+    const auto it = json_.find(key);
+    if (it == json_.end() || it->is_null()) return std::nullopt;
+    const auto parsed = it->is_string() ? parse_utc(it->get<std::string>()) : std::nullopt;
+    if (!parsed) fail<int>(key, "is no time");
+    return parsed;
+  }
+
+ private:
+  template <typename T>
+  T fail(const char* key, const char* what) {
+    if (problem_.empty()) problem_ = std::string("'") + key + "' " + what;
+    return T{};
+  }
+
+  const Json& json_;
+  std::string& problem_;
+};
+
+void read_ending(const Json& record, RecordReader& in, Session& session) {
+  const auto ended_by = record.find("endedBy");
+  if (ended_by == record.end() || !ended_by->is_string()) return;
+  const auto how = ended_by->get<std::string>();
+  if (how == "exited") {
+    session.result = ExitResult{EndKind::kExited, in.get<std::int32_t>("exitStatus")};
+  } else if (const auto signal = parse_signal(how)) {
+    session.result = ExitResult{EndKind::kSignaled, *signal};
+  } else {
+    session.lost_cause = how;
+  }
+}
+
+}  // namespace
+
+const char* to_string(SessionState state) {
+  for (const auto& [value, word] : kStates)
+    if (value == state) return word;
+  return "error";
+}
+
+std::optional<SessionState> parse_session_state(std::string_view text) {
+  for (const auto& [value, word] : kStates)
+    if (text == word) return value;
+  return std::nullopt;
+}
+
+bool is_living(SessionState state) {
+  return state != SessionState::kStopped && state != SessionState::kError;
+}
+
+bool may_follow(SessionState from, SessionState to) {
+  using S = SessionState;
+  switch (from) {
+    case S::kStarting: return to == S::kActive || to == S::kStopping || to == S::kError;
+    case S::kActive:
+      return to == S::kIdle || to == S::kStopping || to == S::kStopped || to == S::kError;
+    case S::kIdle:
+      return to == S::kActive || to == S::kStopping || to == S::kStopped || to == S::kError;
+    case S::kStopping: return to == S::kStopped || to == S::kError;
+    case S::kStopped: return false;
+    case S::kError: return to == S::kActive || to == S::kIdle || to == S::kStopped;
+  }
+  return false;
+}
+
+bool Session::try_set_state(SessionState next) {
+  if (next == state_ || !may_follow(state_, next)) return false;
+  state_ = next;
+  return true;
+}
+
+WallTime Session::last_activity() const {
+  if (living() && scrollback)
+    if (const auto us = scrollback->last_activity_us(); us != 0) return from_us(us);
+  return final_activity;
+}
+
+std::uint64_t Session::output_bytes() const {
+  return living() && scrollback ? scrollback->head() : final_output;
+}
+
+std::string Session::ended_by() const {
+  if (result) return result->kind == EndKind::kExited ? "exited" : signal_name(result->value);
+  return state_ == SessionState::kError ? lost_cause : std::string();
+}
+
+Json to_public_json(const Session& session) {
+  const auto ended_by = session.ended_by();
+  const bool exited = session.result && session.result->kind == EndKind::kExited;
+  return {
+      {"id", session.id()},
+      {"name", session.name()},
+      {"uid", session.uid},
+      {"user", session.user},
+      {"state", to_string(session.state())},
+      {"command", session.spec.command},
+      {"cwd", session.spec.cwd},
+      {"pid", session.command_pid},
+      {"hostPid", session.host_pid},
+      {"terminal", session.terminal},
+      {"rows", session.size.rows},
+      {"columns", session.size.columns},
+      {"clients", session.viewers},
+      {"createdAt", format_utc(from_us(session.spec.created_at))},
+      {"startedAt", time_or_null(session.started_at)},
+      {"lastActivity", format_utc(session.last_activity())},
+      {"endedAt", time_or_null(session.ended_at)},
+      {"endedBy", ended_by.empty() ? Json(nullptr) : Json(ended_by)},
+      {"exitStatus", exited ? Json(session.result->value) : Json(nullptr)},
+      {"outputBytes", session.output_bytes()},
+      {"stopInput", session.spec.stop_input},
+      {"stopTimeoutMs", session.spec.stop_timeout_ms},
+      {"scrollbackBytes", session.spec.scrollback},
+  };
+}
+
+Json to_record(const Session& session) {
+  auto record = to_public_json(session);
+  record["formatVersion"] = kRecordVersion;
+  record["bootId"] = session.boot_id;
+  record["environment"] = session.spec.environment;
+  record["term"] = session.spec.term;
+  record["loginShell"] = session.spec.login_shell != 0;
+  record["idleAfterMs"] = session.spec.idle_after_ms;
+  record["forced"] = session.forced;
+  return record;
+}
+
+SessionPtr from_record(const Json& record, std::string& problem) {
+  problem.clear();
+  if (!record.is_object()) {
+    problem = "not a JSON object";
+    return nullptr;
+  }
+  RecordReader in(record, problem);
+  const auto version = in.get<int>("formatVersion");
+  if (problem.empty() && version != kRecordVersion)
+    problem = "format version " + std::to_string(version) + " is not known";
+  auto session = std::make_shared<Session>();
+  auto& spec = session->spec;
+  spec.id = in.get<std::string>("id");
+  spec.name = in.get<std::string>("name");
+  spec.command = in.get<std::vector<std::string>>("command");
+  spec.environment = in.get<std::vector<std::string>>("environment");
+  spec.cwd = in.get<std::string>("cwd");
+  spec.term = in.get<std::string>("term");
+  spec.rows = in.get<std::uint16_t>("rows");
+  spec.columns = in.get<std::uint16_t>("columns");
+  spec.login_shell = in.get<bool>("loginShell") ? 1 : 0;
+  spec.scrollback = in.get<std::uint64_t>("scrollbackBytes");
+  spec.stop_input = in.get<std::string>("stopInput");
+  spec.stop_timeout_ms = in.get<std::uint32_t>("stopTimeoutMs");
+  spec.idle_after_ms = in.get<std::uint32_t>("idleAfterMs");
+  if (const auto created = in.time("createdAt")) spec.created_at = to_us(*created);
+  session->uid = in.get<uid_t>("uid");
+  session->user = in.get<std::string>("user");
+  session->command_pid = in.get<pid_t>("pid");
+  session->host_pid = in.get<pid_t>("hostPid");
+  session->terminal = in.get<std::string>("terminal");
+  session->size = {spec.rows, spec.columns};
+  session->started_at = in.time("startedAt");
+  session->ended_at = in.time("endedAt");
+  session->forced = in.get<bool>("forced");
+  session->boot_id = in.get<std::string>("bootId");
+  session->final_output = in.get<std::uint64_t>("outputBytes");
+  session->final_activity = in.time("lastActivity").value_or(WallTime{});
+  const auto state = parse_session_state(in.get<std::string>("state"));
+  read_ending(record, in, *session);
+  if (problem.empty() && (!is_session_id(spec.id) || !session_name_problem(spec.name).empty() ||
+                          spec.command.empty() || !is_valid(session->size) || !state))
+    problem = "id, name, command, size or state is not valid";
+  if (!problem.empty()) return nullptr;
+  session->restore_state(*state);
+  return session;
+}
+
+}  // namespace ptyd

@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The verbs. What becomes of session hosts is in session_manager_hosts.cpp.
+#include "daemon/session_manager.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "common/session_name.hpp"
+#include "daemon/log.hpp"
+#include "daemon/session_host.hpp"
+
+namespace ptyd {
+namespace {
+
+std::string read_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+bool process_exists(pid_t pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno != ESRCH); }
+
+// The last `lines` lines; a last line without its end counts.
+void keep_last_lines(Bytes& bytes, std::uint32_t lines) {
+  if (lines == 0 || bytes.empty()) return;
+  auto start = bytes.size() - (bytes.back() == '\n' ? 1U : 0U);
+  for (std::uint32_t seen = 0; start > 0; --start)
+    if (bytes[start - 1] == '\n' && ++seen == lines) break;
+  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(start));
+}
+
+}  // namespace
+
+SessionManager::SessionManager(EventLoop& loop, const Config& config, const std::string& state_dir,
+                               HostStarter& starter)
+    : loop_(loop),
+      config_(config),
+      starter_(starter),
+      boot_id_(read_boot_id()),
+      recovery_(loop, [this] { on_recovery_over(); }),
+      refresh_(loop, [this] { refresh_records(); }),
+      users_(loop),
+      reader_(loop),
+      store_(loop, state_dir, config.store.interval, config.store.scrollback,
+             {.snapshot = [this](const std::string& id) { return snapshot(id); },
+              .saved = [this](const std::string& id, std::uint64_t generation,
+                              bool with_scrollback) { on_saved(id, generation, with_scrollback); },
+              .status_changed =
+                  [this] {
+                    for (auto* observer : observers_) observer->on_store_status_changed();
+                  }}) {
+  refresh_.start(config_.store.interval);
+}
+
+SessionManager::~SessionManager() {
+  // Completions of unanswered requests look the session up no more.
+  for (auto& [id, session] : registry_.all()) session->link = nullptr;
+}
+
+void SessionManager::load() {
+  auto loaded = store_.load();
+  for (const auto& problem : loaded.problems) log::error("State: " + problem);
+  bool recovering = false;
+  for (const auto& record : loaded.records) {
+    std::string problem;
+    const auto session = from_record(record, problem);
+    if (!session) {
+      const auto id = record.value("id", "");
+      log::error("State: " + store_.folder() + "/" + id + ".json: " + problem + "; set aside as " +
+                 id + ".json.corrupt");
+      store_.set_aside(id);
+      continue;
+    }
+    registry_.add(session);
+    if (!session->living()) continue;
+    const bool rebooted = session->boot_id != boot_id_;
+    // A record without the host's pid is of a start that was under way: that host may yet come.
+    if (rebooted || (session->host_pid != 0 && !process_exists(session->host_pid))) {
+      session->lost_cause = rebooted ? "reboot" : "lost";
+      (void)set_state(session, SessionState::kError);
+      conclude(session);
+    } else {
+      (void)host_of(session->id());
+      recovering = true;
+    }
+  }
+  if (recovering) recovery_.start(kRecoveryTime);
+}
+
+void SessionManager::add_observer(SessionObserver* observer) { observers_.push_back(observer); }
+
+void SessionManager::remove_observer(SessionObserver* observer) {
+  observers_.erase(std::remove(observers_.begin(), observers_.end(), observer), observers_.end());
+}
+
+void SessionManager::configure(const Config& config) {
+  config_ = config;
+  store_.set_limits(config.store.interval, config.store.scrollback);
+  refresh_.start(config.store.interval);
+}
+
+Result<SessionPtr> SessionManager::find_living(const Caller& caller,
+                                               std::string_view reference) const {
+  auto found = registry_.find(caller, reference);
+  if (found && !(*found)->living())
+    return Error{ErrorCode::kNotRunning,
+                 "session '" + (*found)->name() + "' has ended (" + (*found)->ended_by() + ")"};
+  return found;
+}
+
+// ---- creating ----
+
+Status SessionManager::may_create(uid_t uid, const CreateRequest& request) const {
+  if (refusal_) {
+    auto reason = *refusal_;
+    if (request.queue) reason.message += " (and this version cannot queue them)";
+    return reason;
+  }
+  if (!request.name.empty() && registry_.name_in_use(uid, request.name))
+    return Error{ErrorCode::kExists, "there is a session '" + request.name + "' already"};
+  if (registry_.living() >= config_.limits.sessions)
+    return Error{ErrorCode::kLimit, "there are " + std::to_string(config_.limits.sessions) +
+                                        " sessions, the most allowed (limits.sessions)"};
+  if (uid != 0 && registry_.living_of(uid) >= config_.limits.sessions_per_user)
+    return Error{ErrorCode::kLimit, "you have " + std::to_string(config_.limits.sessions_per_user) +
+                                        " sessions, the most allowed (limits.sessions_per_user)"};
+  return starter_.may_start(uid);
+}
+
+void SessionManager::create(const Caller& caller, const CreateRequest& request,
+                            Completion<SessionPtr> done) {
+  if (auto good = check(request); !good) return done(good.error());
+  if (auto allowed = may_create(caller.uid, request); !allowed) return done(allowed.error());
+  users_.look_up(caller.uid, [this, caller, request, done = std::move(done)](const UserInfo& user) {
+    start_named(caller, request, user, done);
+  });
+}
+
+void SessionManager::start_named(const Caller& caller, CreateRequest request, const UserInfo& user,
+                                 Completion<SessionPtr> done) {
+  // Again: the look-up took its time.
+  if (auto allowed = may_create(caller.uid, request); !allowed) return done(allowed.error());
+  const bool login_shell = request.command.empty();
+  if (login_shell) request.command = {user.shell};
+  auto session = std::make_shared<Session>();
+  session->spec = to_spec(request, config_);
+  session->spec.login_shell = login_shell ? 1 : 0;
+  do {
+    session->spec.id = new_session_id();
+  } while (registry_.by_id(session->spec.id));
+  session->spec.name = request.name.empty()
+                           ? registry_.unused_name(caller.uid, name_for_command(request.command))
+                           : request.name;
+  session->uid = caller.uid;
+  session->user = user.name;
+  session->size = request.size;
+  session->boot_id = boot_id_;
+  session->final_activity = from_us(session->spec.created_at);
+  start(std::move(session), std::move(done));
+}
+
+void SessionManager::start(SessionPtr session, Completion<SessionPtr> done) {
+  registry_.add(session);
+  auto& host = host_of(session->id());
+  host.created = std::move(done);
+  host.start_overdue.start(kStartTimeout);
+  store_.mark(session->id());
+  starter_.start(*session, [this, session](const Error& error) { fail_start(session, error); });
+}
+
+void SessionManager::fail_start(const SessionPtr& session, const Error& error) {
+  if (session->started_at || !registry_.by_id(session->id())) return;
+  log::warn("Session " + session->name() + " did not start: " + error.message,
+            {{"PTYD_SESSION_ID", session->id()}});
+  const auto node = hosts_.extract(session->id());
+  starter_.forget(session->id());
+  session->link = nullptr;
+  registry_.remove(session->id());
+  store_.remove(session->id());
+  if (!node.empty() && node.mapped()->created) node.mapped()->created(error);
+  const auto waiters = waiters_.extract(session->id());
+  if (!waiters.empty())
+    for (const auto& waiter : waiters.mapped())
+      if (!waiter.owner.expired()) waiter.done(error);
+  for (auto* observer : observers_) observer->on_session_removed(*session);
+}
+
+void SessionManager::restart(const Caller& caller, std::string_view reference,
+                             Completion<SessionPtr> done) {
+  auto found = registry_.find(caller, reference);
+  if (!found) return done(found.error());
+  const auto again = [this, old = *found, done = std::move(done)](const Result<SessionPtr>& ended) {
+    if (!ended) return done(ended.error());
+    CreateRequest request;
+    request.name = old->name();
+    if (auto allowed = may_create(old->uid, request); !allowed) return done(allowed.error());
+    auto session = std::make_shared<Session>();
+    session->spec = old->spec;
+    session->spec.id = new_session_id();
+    session->spec.created_at = to_us(std::chrono::system_clock::now());
+    session->uid = old->uid;
+    session->user = old->user;
+    session->size = old->size;
+    session->boot_id = boot_id_;
+    session->final_activity = from_us(session->spec.created_at);
+    start(std::move(session), done);
+  };
+  if (!(*found)->living()) return again(*found);
+  end(*found);
+  // No owner: once the old session is being ended, the new one is owed.
+  static const auto kAlways = std::make_shared<int>();
+  waiters_[(*found)->id()].push_back({kAlways, again});
+}
+
+// ---- using ----
+
+void SessionManager::with_link(const SessionPtr& session, LinkTask task) {
+  auto& host = host_of(session->id());
+  if (host.link && host.ready) return task(host.link.get());
+  if (host.tasks.size() >= Host::kMaxWaitingTasks)
+    return task(Error{ErrorCode::kLimit, "too many requests wait for this session"});
+  host.tasks.push_back(std::move(task));
+  if (!host.no_link.active()) host.no_link.start(kLinkPatience);
+}
+
+void SessionManager::attach(const Caller& caller, std::string_view reference,
+                            const AttachOptions& options, UniqueFd connection,
+                            Completion<Nothing> done) {
+  auto found = find_living(caller, reference);
+  if (!found) return done(found.error());
+  PassClient client;
+  client.client = options.client;
+  client.uid = caller.uid;
+  client.read_only = options.read_only ? 1 : 0;
+  client.steal = options.steal ? 1 : 0;
+  if (options.size) {
+    client.rows = options.size->rows;
+    client.columns = options.size->columns;
+  }
+  log::debug("Passing " + caller.label + " to session " + (*found)->name(),
+             {{"PTYD_SESSION_ID", (*found)->id()}, {"PTYD_CLIENT", caller.label}});
+  // std::function must be copyable.
+  auto shared = std::make_shared<UniqueFd>(std::move(connection));
+  with_link(*found, [client, shared, done = std::move(done)](Result<HostLink*> link) {
+    if (!link) return done(link.error());
+    (*link)->pass_client(client, std::move(*shared));
+    done(Nothing{});
+  });
+}
+
+void SessionManager::detach(const Caller& caller, std::string_view reference,
+                            Completion<std::uint32_t> done) {
+  auto found = find_living(caller, reference);
+  if (!found) return done(found.error());
+  with_link(*found, [done = std::move(done)](Result<HostLink*> link) {
+    if (!link) return done(link.error());
+    (*link)->detach(done);
+  });
+}
+
+void SessionManager::send_input(const Caller& caller, std::string_view reference,
+                                std::span<const std::uint8_t> data, Completion<Nothing> done) {
+  auto found = find_living(caller, reference);
+  if (!found) return done(found.error());
+  with_link(*found, [bytes = Bytes(data.begin(), data.end()),
+                     done = std::move(done)](Result<HostLink*> link) {
+    if (!link) return done(link.error());
+    (*link)->input(bytes, [done](const Result<std::uint32_t>& answer) {
+      if (answer) return done(Nothing{});
+      auto error = answer.error();
+      if (error.error_number == EAGAIN)
+        error = {ErrorCode::kLimit, "the program does not read its input", EAGAIN};
+      done(error);
+    });
+  });
+}
+
+void SessionManager::resize(const Caller& caller, std::string_view reference, TerminalSize size,
+                            Completion<Nothing> done) {
+  auto found = find_living(caller, reference);
+  if (!found) return done(found.error());
+  if (!is_valid(size))
+    return done(
+        Error{ErrorCode::kBadRequest,
+              "a terminal has 1 to " + std::to_string(kMaxTerminalSide) + " rows and columns"});
+  with_link(*found, [size, done = std::move(done)](Result<HostLink*> link) {
+    if (!link) return done(link.error());
+    (*link)->resize(size, [done](const Result<std::uint32_t>& answer) {
+      answer ? done(Nothing{}) : done(answer.error());
+    });
+  });
+}
+
+void SessionManager::kill(const Caller& caller, std::string_view reference, int signal,
+                          Completion<Nothing> done) {
+  auto found = find_living(caller, reference);
+  if (!found) return done(found.error());
+  if (signal < 1 || signal > SIGRTMAX)
+    return done(Error{ErrorCode::kBadRequest, std::to_string(signal) + " is no signal"});
+  log::info(
+      "Sending " + signal_name(signal) + " to session " + (*found)->name() + " for " + caller.label,
+      {{"PTYD_SESSION_ID", (*found)->id()}, {"PTYD_SIGNAL", signal_name(signal)}});
+  with_link(*found, [signal, done = std::move(done)](Result<HostLink*> link) {
+    if (!link) return done(link.error());
+    (*link)->signal(signal, [done](const Result<std::uint32_t>& answer) {
+      answer ? done(Nothing{}) : done(answer.error());
+    });
+  });
+}
+
+void SessionManager::capture(const Caller& caller, std::string_view reference, std::uint32_t lines,
+                             Completion<Bytes> done) {
+  auto found = registry_.find(caller, reference);
+  if (!found) return done(found.error());
+  const auto finish = [lines, done = std::move(done)](Bytes bytes) {
+    if (bytes.size() > kMaxCapture)
+      bytes.erase(bytes.begin(), bytes.end() - static_cast<std::ptrdiff_t>(kMaxCapture));
+    keep_last_lines(bytes, lines);
+    done(std::move(bytes));
+  };
+  const auto scrollback = (*found)->scrollback;
+  if (!scrollback) return store_.read_scrollback((*found)->id(), finish);
+  auto bytes = std::make_shared<Bytes>();
+  reader_.post([scrollback, bytes] { *bytes = scrollback->tail(kMaxCapture).bytes; },
+               [bytes, finish] { finish(std::move(*bytes)); });
+}
+
+void SessionManager::wait(const Caller& caller, std::string_view reference,
+                          std::weak_ptr<void> owner, Completion<SessionPtr> done) {
+  auto found = registry_.find(caller, reference);
+  if (!found) return done(found.error());
+  if (!(*found)->living()) return done(*found);
+  auto& waiters = waiters_[(*found)->id()];
+  // So that those who come, ask and go leave nothing behind.
+  waiters.erase(std::remove_if(waiters.begin(), waiters.end(),
+                               [](const Waiter& w) { return w.owner.expired(); }),
+                waiters.end());
+  waiters.push_back({std::move(owner), std::move(done)});
+}
+
+void SessionManager::terminate(const Caller& caller, std::string_view reference,
+                               std::weak_ptr<void> owner, Completion<SessionPtr> done) {
+  auto found = find_living(caller, reference);
+  if (!found) return done(found.error());
+  end(*found);
+  wait(caller, (*found)->id(), std::move(owner), std::move(done));
+}
+
+void SessionManager::end(const SessionPtr& session) {
+  if (!session->living() || session->state() == SessionState::kStopping) return;
+  log::info("Terminating PTY for session " + session->name() + " (SIGTERM)",
+            {{"PTYD_SESSION_ID", session->id()}, {"PTYD_SIGNAL", "SIGTERM"}});
+  (void)set_state(session, SessionState::kStopping);
+  auto& host = host_of(session->id());
+  host.terminate_overdue.start(std::chrono::milliseconds(session->spec.stop_timeout_ms) +
+                               kKillMargin);
+  // Without a link it is told when it registers, and a command that only starts when it has
+  // started.
+  if (host.link && host.ready) host.link->terminate({}, [](const auto&) {});
+  changed(session);
+}
+
+void SessionManager::notify_viewers(const Json& event) {
+  const auto text = to_text(event);
+  for (const auto& [id, host] : hosts_)
+    if (host->link && host->ready) host->link->notice(text);
+}
+
+std::size_t SessionManager::viewers() const {
+  std::size_t count = 0;
+  for (const auto& [id, session] : registry_.all())
+    if (session->living()) count += session->viewers;
+  return count;
+}
+
+Clock::time_point SessionManager::end_deadline() const {
+  auto last = Clock::now();
+  for (const auto& [id, host] : hosts_)
+    if (host->terminate_overdue.active()) last = std::max(last, host->terminate_overdue.deadline());
+  return last;
+}
+
+// ---- records ----
+
+bool SessionManager::set_state(const SessionPtr& session, SessionState state) {
+  if (!session->try_set_state(state)) return false;
+  ++session->generation;
+  return true;
+}
+
+void SessionManager::changed(const SessionPtr& session) {
+  ++session->generation;
+  store_.mark(session->id());
+  for (auto* observer : observers_) observer->on_session_changed(*session);
+}
+
+// It has ended, in whatever way, and its state says so.
+void SessionManager::conclude(const SessionPtr& session) {
+  if (!session->ended_at) session->ended_at = std::chrono::system_clock::now();
+  session->viewers = 0;
+  session->command_pid = 0;
+  session->host_pid = 0;
+  changed(session);
+  const auto waiters = waiters_.extract(session->id());
+  if (!waiters.empty())
+    for (const auto& waiter : waiters.mapped())
+      if (!waiter.owner.expired()) waiter.done(session);
+  forget_oldest();
+}
+
+void SessionManager::forget(const SessionPtr& session) {
+  registry_.remove(session->id());
+  store_.remove(session->id());
+  for (auto* observer : observers_) observer->on_session_removed(*session);
+}
+
+void SessionManager::forget_predecessors(const Session& session) {
+  std::vector<SessionPtr> old;
+  for (const auto& [id, other] : registry_.all())
+    if (!other->living() && other->uid == session.uid && other->name() == session.name() &&
+        hosts_.count(id) == 0)
+      old.push_back(other);
+  for (const auto& other : old) forget(other);
+}
+
+void SessionManager::forget_oldest() {
+  std::vector<SessionPtr> ended;
+  for (const auto& [id, session] : registry_.all())
+    if (!session->living() && hosts_.count(id) == 0) ended.push_back(session);
+  if (ended.size() <= config_.store.keep) return;
+  std::sort(ended.begin(), ended.end(),
+            [](const auto& a, const auto& b) { return a->ended_at < b->ended_at; });
+  ended.resize(ended.size() - config_.store.keep);
+  for (const auto& session : ended) forget(session);
+}
+
+// What changes all the time (output, last activity) is recorded at the interval.
+void SessionManager::refresh_records() {
+  for (const auto& [id, host] : hosts_) {
+    const auto session = registry_.by_id(id);
+    if (!session || !session->living()) continue;
+    const auto output = session->output_bytes();
+    if (std::exchange(host->recorded_output, output) == output) continue;
+    ++session->generation;
+    store_.mark(id);
+  }
+  refresh_.start(config_.store.interval);
+}
+
+std::optional<Store::Snapshot> SessionManager::snapshot(const std::string& id) const {
+  const auto session = registry_.by_id(id);
+  if (!session) return std::nullopt;
+  return Store::Snapshot{to_record(*session), session->generation,
+                         session->living() ? nullptr : session->scrollback};
+}
+
+void SessionManager::on_saved(const std::string& id, std::uint64_t generation,
+                              bool with_scrollback) {
+  const auto session = registry_.by_id(id);
+  if (!session) return;
+  session->saved_generation = generation;
+  if (session->living() || session->generation != generation) return;
+  log::info("Saved session state to " + store_.folder() + "/" + id + ".json",
+            {{"PTYD_SESSION_ID", id}});
+  if (with_scrollback) session->scrollback.reset();
+  if (session->link != nullptr) session->link->release();
+}
+
+}  // namespace ptyd

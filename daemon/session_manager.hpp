@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/event_loop.hpp"
+#include "common/unix_socket.hpp"
+#include "daemon/access.hpp"
+#include "daemon/config.hpp"
+#include "daemon/create_request.hpp"
+#include "daemon/host_link.hpp"
+#include "daemon/host_starter.hpp"
+#include "daemon/registry.hpp"
+#include "daemon/session.hpp"
+#include "daemon/store.hpp"
+#include "daemon/user_names.hpp"
+
+namespace ptyd {
+
+// Told of what happens to sessions, after it has happened.
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  virtual void on_session_added(const Session& session) = 0;
+  virtual void on_session_changed(const Session& session) = 0;
+  // Its record has been forgotten, or it never came to run. (That a session ends is a change.)
+  virtual void on_session_removed(const Session& session) = 0;
+  virtual void on_store_status_changed() {}
+  virtual void on_last_host_gone() {}
+};
+
+struct AttachOptions {
+  bool read_only = false;
+  bool steal = false;
+  std::optional<TerminalSize> size;
+  std::uint64_t client = 0;  // number for the log
+};
+
+// The core: every verb on sessions, for whichever front end asks, and what becomes of their hosts.
+// Knows neither sockets that listen nor D-Bus. Verbs check the caller's right, complete on the
+// loop's thread, and outlive the asker only as far as its completion lets them.
+class SessionManager {
+ public:
+  // How long a host may take from being started to its command running.
+  static constexpr std::chrono::seconds kStartTimeout{10};
+  // How long sessions of an earlier daemon may take to register before they count as lost. Their
+  // hosts try again every second.
+  static constexpr std::chrono::seconds kRecoveryTime{10};
+  // How long a verb waits for a host that is between two daemons.
+  static constexpr std::chrono::seconds kLinkPatience{5};
+  // Fits the queue of a client's connection.
+  static constexpr std::uint64_t kMaxCapture = 4 * 1024 * 1024;
+  // Over its stop timeout, before the daemon kills a host that does not get its command ended.
+  static constexpr std::chrono::seconds kKillMargin{3};
+
+  SessionManager(EventLoop& loop, const Config& config, const std::string& state_dir,
+                 HostStarter& starter);
+  ~SessionManager();
+
+  // Reads the records of earlier daemons. For the start-up: blocks on the disk.
+  void load();
+
+  [[nodiscard]] const Registry& registry() const { return registry_; }
+  [[nodiscard]] Store& store() { return store_; }
+  [[nodiscard]] const Store& store() const { return store_; }
+  void add_observer(SessionObserver* observer);
+  void remove_observer(SessionObserver* observer);
+  void configure(const Config& config);
+  // While this is set, new sessions are refused with it.
+  void refuse_new_sessions(std::optional<Error> reason) { refusal_ = std::move(reason); }
+
+  // Completes once the command runs.
+  void create(const Caller& caller, const CreateRequest& request, Completion<SessionPtr> done);
+  // Completes with the new session.
+  void restart(const Caller& caller, std::string_view reference, Completion<SessionPtr> done);
+  // On success the connection belongs to the session host, which greets the client itself.
+  void attach(const Caller& caller, std::string_view reference, const AttachOptions& options,
+              UniqueFd connection, Completion<Nothing> done);
+  void detach(const Caller& caller, std::string_view reference, Completion<std::uint32_t> done);
+  void send_input(const Caller& caller, std::string_view reference,
+                  std::span<const std::uint8_t> data, Completion<Nothing> done);
+  // The last `lines` lines of the scrollback, or with 0 all of it; at most kMaxCapture bytes.
+  void capture(const Caller& caller, std::string_view reference, std::uint32_t lines,
+               Completion<Bytes> done);
+  void resize(const Caller& caller, std::string_view reference, TerminalSize size,
+              Completion<Nothing> done);
+  void kill(const Caller& caller, std::string_view reference, int signal, Completion<Nothing> done);
+  // Both complete when the session has ended. `owner` is who waits: when it is gone, so is its
+  // wait.
+  void terminate(const Caller& caller, std::string_view reference, std::weak_ptr<void> owner,
+                 Completion<SessionPtr> done);
+  void wait(const Caller& caller, std::string_view reference, std::weak_ptr<void> owner,
+            Completion<SessionPtr> done);
+
+  // A connection said REGISTER. Takes the channel, or leaves it and says why not.
+  [[nodiscard]] std::optional<Error> register_host(std::unique_ptr<FrameChannel>& channel,
+                                                   const PeerCredentials& peer,
+                                                   const Register& registration);
+
+  // Begins to end a session: asks its command, then makes it. Nothing if it ends or has ended.
+  void end(const SessionPtr& session);
+  // To every attached client of every session.
+  void notify_viewers(const Json& event);
+  [[nodiscard]] std::size_t viewers() const;
+  // Lets the hosts of ended sessions go, saved or not: the daemon ends.
+  void release_ended_hosts();
+  [[nodiscard]] bool has_hosts() const { return !hosts_.empty(); }
+  // When the last of the sessions that are being ended must be gone; now if there is none.
+  [[nodiscard]] Clock::time_point end_deadline() const;
+
+ private:
+  struct Host;
+  struct Waiter {
+    std::weak_ptr<void> owner;
+    Completion<SessionPtr> done;
+  };
+  using LinkTask = std::function<void(Result<HostLink*>)>;
+
+  Result<SessionPtr> find_living(const Caller& caller, std::string_view reference) const;
+  Host& host_of(const std::string& id);
+  // Runs `task` with the host's link now, or when the host is back, or with an error.
+  void with_link(const SessionPtr& session, LinkTask task);
+  void serve_link_tasks(const SessionPtr& session, Host& host);
+
+  Status may_create(uid_t uid, const CreateRequest& request) const;
+  void start(SessionPtr session, Completion<SessionPtr> done);
+  void start_named(const Caller& caller, CreateRequest request, const UserInfo& user,
+                   Completion<SessionPtr> done);
+  void fail_start(const SessionPtr& session, const Error& error);
+  void forget(const SessionPtr& session);
+  void forget_predecessors(const Session& session);
+  void forget_oldest();
+
+  void connect(const SessionPtr& session, Host& host, std::unique_ptr<FrameChannel> channel,
+               const PeerCredentials& peer);
+  SessionPtr adopt(const PeerCredentials& peer, const Register& registration, Error& refusal);
+  void take_over(const SessionPtr& session, Host& host, const Register& registration,
+                 UniqueFd scrollback);
+  bool take_scrollback(const SessionPtr& session, UniqueFd memfd);
+
+  void on_started(const SessionPtr& session, const Started& started, UniqueFd scrollback);
+  void on_start_failed(const SessionPtr& session, const StartFailed& failed);
+  void on_status(const SessionPtr& session, const HostStatus& status);
+  void on_ended(const SessionPtr& session, const HostEnded& ended);
+  void on_link_closed(const SessionPtr& session);
+  void on_host_exited(const SessionPtr& session);
+  void on_host_gone(const SessionPtr& session);
+  void on_saved(const std::string& id, std::uint64_t generation, bool with_scrollback);
+  void on_terminate_overdue(const SessionPtr& session);
+  void on_recovery_over();
+  void note_hosts();
+
+  bool set_state(const SessionPtr& session, SessionState state);
+  void conclude(const SessionPtr& session);
+  void changed(const SessionPtr& session);
+  void refresh_records();
+  std::optional<Store::Snapshot> snapshot(const std::string& id) const;
+
+  EventLoop& loop_;
+  Config config_;
+  HostStarter& starter_;
+  const std::string boot_id_;
+  Registry registry_;
+  std::optional<Error> refusal_;
+  std::vector<SessionObserver*> observers_;
+  std::map<std::string, std::unique_ptr<Host>> hosts_;  // by session id
+  std::map<std::string, std::vector<Waiter>> waiters_;
+  Timer recovery_;
+  Timer refresh_;
+  UserNames users_;
+  Worker reader_;  // of scrollbacks; not the store's, whose disk may hang
+  Store store_;
+};
+
+}  // namespace ptyd

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/store.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "common/session_name.hpp"
+#include "common/text.hpp"
+#include "daemon/log.hpp"
+
+namespace ptyd {
+namespace {
+
+constexpr char kRecordSuffix[] = ".json";
+constexpr char kScrollbackSuffix[] = ".scrollback";
+constexpr char kTemporarySuffix[] = ".tmp";
+// A record is some kilobytes: its command line is bounded by one frame (kMaxFramePayload), which
+// JSON escapes can make six times as long.
+constexpr std::size_t kMaxRecordSize = 1024 * 1024;
+
+std::string system_error_text(const std::string& what, int error) {
+  return what + ": " + std::generic_category().message(error);
+}
+
+// All or nothing; what went wrong, or empty.
+std::string write_all(int fd, std::span<const std::uint8_t> bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const auto n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_error_text("cannot write " + path, errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+// The old file or the new one, whatever happens. The caller syncs the folder.
+std::string replace_file(const std::string& path, std::span<const std::uint8_t> bytes) {
+  const auto temporary = path + kTemporarySuffix;
+  std::string problem;
+  {
+    const UniqueFd fd(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) return system_error_text("cannot create " + temporary, errno);
+    problem = write_all(fd.get(), bytes, temporary);
+    if (problem.empty() && ::fsync(fd.get()) < 0)
+      problem = system_error_text("cannot sync " + temporary, errno);
+  }
+  if (problem.empty() && ::rename(temporary.c_str(), path.c_str()) < 0)
+    problem = system_error_text("cannot replace " + path, errno);
+  if (!problem.empty()) ::unlink(temporary.c_str());
+  return problem;
+}
+
+std::string sync_folder(const std::string& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) < 0) return system_error_text("cannot sync " + folder, errno);
+  return {};
+}
+
+std::optional<Bytes> read_file(const std::string& path, std::size_t max) {
+  // Not through a link, and never waiting for a fifo that somebody put there.
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) < 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  if (static_cast<std::uint64_t>(status.st_size) > max) return std::nullopt;
+  Bytes bytes(static_cast<std::size_t>(status.st_size));
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const auto n = ::read(fd.get(), bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+bool ends_with(const std::string& text, const char* suffix) {
+  return std::string_view(text).ends_with(suffix);
+}
+
+}  // namespace
+
+// What one turn of the worker writes. Owned by the loop and the job together.
+struct Store::Batch {
+  struct Item {
+    std::string id;
+    Snapshot snapshot;
+    std::string error;
+  };
+  std::string folder;
+  std::uint64_t scrollback_bytes = 0;
+  std::vector<Item> items;
+  std::vector<std::string> removed;
+  std::string error;  // the first one
+
+  void write() {
+    for (const auto& id : removed)
+      for (const char* suffix : {kRecordSuffix, kScrollbackSuffix})
+        ::unlink((folder + "/" + id + suffix).c_str());
+    for (auto& item : items) item.error = write_item(item);
+    if (auto problem = sync_folder(folder); !problem.empty())
+      for (auto& item : items) item.error = problem;
+    for (const auto& item : items)
+      if (error.empty()) error = item.error;
+  }
+
+  std::string write_item(const Item& item) const {
+    const auto base = folder + "/" + item.id;
+    // The scrollback first: a record that says "stopped" has all that belongs to it.
+    if (item.snapshot.scrollback && scrollback_bytes > 0) {
+      const auto tail = item.snapshot.scrollback->tail(scrollback_bytes);
+      if (auto problem = replace_file(base + kScrollbackSuffix, tail.bytes); !problem.empty())
+        return problem;
+    }
+    const auto text = item.snapshot.record.dump(2, ' ', false, Json::error_handler_t::replace);
+    return replace_file(base + kRecordSuffix, as_bytes(text + "\n"));
+  }
+};
+
+Store::Store(EventLoop& loop, const std::string& state_dir, std::chrono::milliseconds interval,
+             std::uint64_t scrollback_bytes, Callbacks callbacks)
+    : folder_(state_dir + "/sessions"),
+      interval_(interval),
+      scrollback_bytes_(scrollback_bytes),
+      callbacks_(std::move(callbacks)),
+      coalesce_(loop, [this] { begin_batch(); }),
+      retry_(loop, [this] { begin_batch(); }),
+      worker_(loop) {
+  if (::mkdir(folder_.c_str(), 0700) < 0 && errno != EEXIST)
+    throw std::system_error(errno, std::generic_category(), "cannot create " + folder_);
+  if (::access(folder_.c_str(), R_OK | W_OK | X_OK) < 0)
+    throw std::system_error(errno, std::generic_category(), "cannot use " + folder_);
+}
+
+Store::Loaded Store::load() {
+  Loaded loaded;
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(folder_.c_str()), &::closedir);
+  if (!dir) {
+    loaded.problems.push_back(system_error_text("cannot read " + folder_, errno));
+    return loaded;
+  }
+  while (const dirent* entry = ::readdir(dir.get())) {
+    const std::string name = entry->d_name;
+    const auto path = folder_ + "/" + name;
+    if (ends_with(name, kTemporarySuffix)) {
+      ::unlink(path.c_str());  // left by a crash before its rename: never was the state
+      continue;
+    }
+    if (!ends_with(name, kRecordSuffix)) continue;
+    const auto id = name.substr(0, name.size() - (sizeof kRecordSuffix - 1));
+    const auto bytes = read_file(path, kMaxRecordSize);
+    auto record = bytes ? Json::parse(*bytes, nullptr, /*allow_exceptions=*/false) : Json();
+    const auto its_id = record.is_object() ? record.find("id") : record.end();
+    if (!is_session_id(id) || !record.is_object() || its_id == record.end() || *its_id != id) {
+      loaded.problems.push_back(path + " is damaged; set aside as " + name + ".corrupt");
+      ::rename(path.c_str(), (path + ".corrupt").c_str());
+      continue;
+    }
+    loaded.records.push_back(std::move(record));
+  }
+  return loaded;
+}
+
+void Store::set_aside(const std::string& id) {
+  const auto path = folder_ + "/" + id + kRecordSuffix;
+  ::rename(path.c_str(), (path + ".corrupt").c_str());
+}
+
+void Store::mark(const std::string& id) {
+  marked_.insert(id);
+  // While the disk fails, the next attempt is the retry's.
+  if (!writing_ && !coalesce_.active() && !retry_.active()) coalesce_.start(kCoalesce);
+}
+
+void Store::remove(const std::string& id) {
+  marked_.erase(id);
+  removed_.insert(id);
+  if (!writing_ && !coalesce_.active()) coalesce_.start(kCoalesce);
+}
+
+void Store::flush(std::function<void(const std::string&)> done) {
+  waiting_.push_back(std::move(done));
+  if (!writing_) begin_batch();
+}
+
+void Store::begin_batch() {
+  if (writing_) return;
+  coalesce_.stop();
+  retry_.stop();
+  auto batch = std::make_shared<Batch>();
+  batch->folder = folder_;
+  batch->scrollback_bytes = scrollback_bytes_;
+  batch->removed.assign(removed_.begin(), removed_.end());
+  for (const auto& id : marked_)
+    if (auto snapshot = callbacks_.snapshot(id))
+      batch->items.push_back({id, std::move(*snapshot), {}});
+  marked_.clear();
+  removed_.clear();
+  writing_ = true;
+  worker_.post([batch] { batch->write(); }, [this, batch] { on_batch_done(batch); });
+}
+
+void Store::on_batch_done(const std::shared_ptr<Batch>& batch) {
+  writing_ = false;
+  for (const auto& item : batch->items) {
+    if (!item.error.empty()) {
+      marked_.insert(item.id);
+      continue;
+    }
+    callbacks_.saved(item.id, item.snapshot.generation, item.snapshot.scrollback != nullptr);
+  }
+  update_status(batch->error);
+  if (!batch->error.empty()) {
+    retry_.start(interval_);
+  } else if (!marked_.empty() || !removed_.empty()) {
+    // Changed while they were being written.
+    if (!waiting_.empty()) return begin_batch();
+    coalesce_.start(kCoalesce);
+    return;
+  }
+  const auto waiting = std::exchange(waiting_, {});
+  for (const auto& done : waiting) done(batch->error);
+}
+
+void Store::update_status(const std::string& error) {
+  const auto status = error.empty() ? "ok" : error;
+  if (status == status_) return;
+  // Once an episode, not once an attempt.
+  if (status_ == "ok")
+    log::error(
+        "State cannot be saved: " + error + "; trying again every " + format_duration(interval_),
+        {}, log::Event::kStoreFailed);
+  else if (error.empty())
+    log::info("State can be saved again", {}, log::Event::kStoreRecovered);
+  status_ = status;
+  callbacks_.status_changed();
+}
+
+void Store::read_scrollback(const std::string& id, std::function<void(Bytes)> done) {
+  auto bytes = std::make_shared<Bytes>();
+  const auto path = folder_ + "/" + id + kScrollbackSuffix;
+  worker_.post([bytes, path] { *bytes = read_file(path, kMaxScrollback).value_or(Bytes()); },
+               [bytes, done = std::move(done)] { done(std::move(*bytes)); });
+}
+
+void Store::set_limits(std::chrono::milliseconds interval, std::uint64_t scrollback_bytes) {
+  interval_ = interval;
+  scrollback_bytes_ = scrollback_bytes;
+}
+
+}  // namespace ptyd

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/event_loop.hpp"
+#include "common/scrollback.hpp"
+#include "daemon/result.hpp"
+#include "daemon/worker.hpp"
+
+namespace ptyd {
+
+// Keeps one JSON file a session, sessions/ID.json, and the end of its scrollback beside it,
+// sessions/ID.scrollback; both 0600, and whole at any moment: temporary file, fsync, rename, fsync
+// of the folder. Changes are collected for kCoalesce and written by a worker thread, never by the
+// loop; what could not be written is tried again every interval.
+class Store {
+ public:
+  static constexpr std::chrono::milliseconds kCoalesce{200};
+
+  struct Snapshot {
+    Json record;
+    std::uint64_t generation = 0;
+    std::shared_ptr<ScrollbackReader> scrollback;  // written too, if there is one
+  };
+  struct Callbacks {
+    // The state of a session as it is now; nothing when it has been forgotten meanwhile.
+    std::function<std::optional<Snapshot>(const std::string& id)> snapshot;
+    // This generation is on disk, the scrollback with it when `with_scrollback`.
+    std::function<void(const std::string& id, std::uint64_t generation, bool with_scrollback)>
+        saved;
+    // status() has changed.
+    std::function<void()> status_changed;
+  };
+
+  // Makes the folder (0700); throws std::system_error when it cannot be had.
+  Store(EventLoop& loop, const std::string& state_dir, std::chrono::milliseconds interval,
+        std::uint64_t scrollback_bytes, Callbacks callbacks);
+
+  struct Loaded {
+    std::vector<Json> records;
+    std::vector<std::string> problems;  // one line each; the files were set aside as *.corrupt
+  };
+  // Reads all records. Blocks: for the start-up alone.
+  Loaded load();
+  // Sets a record aside that was read but makes no sense.
+  void set_aside(const std::string& id);
+
+  void mark(const std::string& id);
+  void remove(const std::string& id);
+  // Writes what is marked now and calls back when nothing is left to write, or with the error of
+  // the attempt.
+  void flush(std::function<void(const std::string& error)> done);
+  // The kept end of an ended session's scrollback; empty when there is none.
+  void read_scrollback(const std::string& id, std::function<void(Bytes)> done);
+
+  void set_limits(std::chrono::milliseconds interval, std::uint64_t scrollback_bytes);
+  // "ok" or the error of the last attempt.
+  [[nodiscard]] const std::string& status() const { return status_; }
+  [[nodiscard]] const std::string& folder() const { return folder_; }
+
+ private:
+  struct Batch;
+
+  void begin_batch();
+  void on_batch_done(const std::shared_ptr<Batch>& batch);
+  void update_status(const std::string& error);
+
+  const std::string folder_;
+  std::chrono::milliseconds interval_;
+  std::uint64_t scrollback_bytes_;
+  Callbacks callbacks_;
+  std::set<std::string> marked_;
+  std::set<std::string> removed_;
+  std::vector<std::function<void(const std::string&)>> waiting_;
+  bool writing_ = false;
+  std::string status_ = "ok";
+  Timer coalesce_;
+  Timer retry_;
+  Worker worker_;  // last: its thread ends before what its jobs report to
+};
+
+}  // namespace ptyd

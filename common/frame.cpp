@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "common/frame.hpp"
 
+#include <algorithm>
+
 namespace ptyd {
 namespace {
 
@@ -23,10 +25,9 @@ std::array<std::uint8_t, kFrameHeaderSize> frame_header(FrameType type, std::siz
 
 Bytes encode_frame(FrameType type, std::span<const std::uint8_t> payload) {
   const auto header = frame_header(type, payload.size());
-  Bytes frame;
-  frame.reserve(header.size() + payload.size());
-  frame.insert(frame.end(), header.begin(), header.end());
-  frame.insert(frame.end(), payload.begin(), payload.end());
+  Bytes frame(header.size() + payload.size());
+  const auto rest = std::copy(header.begin(), header.end(), frame.begin());
+  std::copy(payload.begin(), payload.end(), rest);
   return frame;
 }
 

@@ -83,4 +83,14 @@ bool signal_descendant(pid_t root, pid_t pid, int signal) {
   return ::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0) == 0;
 }
 
+bool ignores_signal(pid_t pid, int signal) {
+  const auto status = read_proc("/proc/" + std::to_string(pid) + "/status");
+  // The name at its beginning cannot hold a newline as such: the kernel escapes it.
+  constexpr char kField[] = "\nSigIgn:";
+  const auto field = status.find(kField);
+  if (field == std::string::npos) return false;
+  const auto mask = std::strtoull(status.c_str() + field + sizeof kField - 1, nullptr, 16);
+  return (mask >> (signal - 1) & 1) != 0;
+}
+
 }  // namespace ptyd

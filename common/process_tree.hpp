@@ -17,4 +17,7 @@ inline constexpr std::size_t kMaxTreeSize = 100'000;
 // moment ago may by now belong to a stranger. False when it is gone or not ours.
 bool signal_descendant(pid_t root, pid_t pid, int signal);
 
+// Whether the process is set to ignore `signal`; false when it is gone.
+bool ignores_signal(pid_t pid, int signal);
+
 }  // namespace ptyd

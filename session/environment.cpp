@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "session/environment.hpp"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace ptyd {
+namespace {
+
+constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
+constexpr const char* kDefaultTerm = "xterm-256color";
+constexpr const char* kDefaultShell = "/bin/sh";
+
+// They tell a process about its own unit or folder, and the command is neither's.
+constexpr std::array<std::string_view, 14> kHostOnly = {"NOTIFY_SOCKET",
+                                                        "INVOCATION_ID",
+                                                        "JOURNAL_STREAM",
+                                                        "MAINPID",
+                                                        "MANAGERPID",
+                                                        "MANAGERPIDFDID",
+                                                        "SYSTEMD_EXEC_PID",
+                                                        "RUNTIME_DIRECTORY",
+                                                        "STATE_DIRECTORY",
+                                                        "CACHE_DIRECTORY",
+                                                        "CONFIGURATION_DIRECTORY",
+                                                        "LOGS_DIRECTORY",
+                                                        "PWD",
+                                                        "OLDPWD"};
+constexpr std::array<std::string_view, 3> kHostOnlyPrefixes = {"LISTEN_", "WATCHDOG_", "PTYD_"};
+
+std::string_view name_in(std::string_view entry) { return entry.substr(0, entry.find('=')); }
+
+bool is_host_only(std::string_view name) {
+  return std::find(kHostOnly.begin(), kHostOnly.end(), name) != kHostOnly.end() ||
+         std::any_of(kHostOnlyPrefixes.begin(), kHostOnlyPrefixes.end(),
+                     [&](auto prefix) { return name.starts_with(prefix); });
+}
+
+void set(Environment& environment, std::string entry) {
+  const auto name = name_in(entry);
+  const auto at = std::find_if(environment.begin(), environment.end(),
+                               [&](const auto& other) { return name_in(other) == name; });
+  if (at == environment.end())
+    environment.push_back(std::move(entry));
+  else
+    *at = std::move(entry);
+}
+
+void set_if_missing(Environment& environment, const std::string& name, std::string_view value) {
+  if (!value.empty() && value_of(environment, name).empty())
+    set(environment, name + "=" + std::string(value));
+}
+
+void fill_in_user(Environment& environment) {
+  constexpr std::array<std::string_view, 4> kOfUser = {"HOME", "USER", "LOGNAME", "SHELL"};
+  if (std::none_of(kOfUser.begin(), kOfUser.end(),
+                   [&](auto name) { return value_of(environment, name).empty(); }))
+    return;
+  if (const passwd* user = ::getpwuid(::getuid())) {
+    set_if_missing(environment, "HOME", user->pw_dir);
+    set_if_missing(environment, "USER", user->pw_name);
+    set_if_missing(environment, "LOGNAME", user->pw_name);
+    set_if_missing(environment, "SHELL", user->pw_shell);
+  }
+  set_if_missing(environment, "SHELL", kDefaultShell);
+}
+
+void fill_in_runtime_folder(Environment& environment) {
+  const auto folder = "/run/user/" + std::to_string(::getuid());
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+      status.st_uid == ::getuid())
+    set_if_missing(environment, "XDG_RUNTIME_DIR", folder);
+}
+
+}  // namespace
+
+std::string_view value_of(const Environment& environment, std::string_view name) {
+  for (const auto& entry : environment)
+    if (name_in(entry) == name && entry.size() > name.size())
+      return std::string_view(entry).substr(name.size() + 1);
+  return {};
+}
+
+Environment session_environment(const SessionSpec& spec, const char* const* inherited) {
+  Environment environment;
+  for (auto at = inherited; at != nullptr && *at != nullptr; ++at)
+    if (!is_host_only(name_in(*at))) environment.emplace_back(*at);
+  for (const auto& entry : spec.environment) set(environment, entry);
+  fill_in_user(environment);
+  fill_in_runtime_folder(environment);
+  set_if_missing(environment, "PATH", kDefaultPath);
+  set(environment, "TERM=" + (spec.term.empty() ? kDefaultTerm : spec.term));
+  set(environment, "PTYD_SESSION=" + spec.name);
+  set(environment, "PTYD_SESSION_ID=" + spec.id);
+  return environment;
+}
+
+}  // namespace ptyd

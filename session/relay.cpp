@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "session/relay.hpp"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace ptyd {
+namespace {
+
+// What a viewer is shown of the past.
+constexpr std::uint64_t kReplay = 64 * 1024;
+// The command is gone, but its last output may still be in the kernel, and a background job may
+// hold the terminal side open for ever. So read until the end, or until nothing has come for so
+// long, or until the limit.
+constexpr std::chrono::milliseconds kDrainQuiet{100};
+constexpr std::chrono::seconds kDrainLimit{1};
+
+// To about 4 ms, which costs less than asking the clock itself for each piece of output.
+std::int64_t wall_clock_us() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+}
+
+}  // namespace
+
+std::unique_ptr<Relay> Relay::open(EventLoop& loop, const SessionSpec& spec, Callbacks callbacks,
+                                   StartFailure& failure) {
+  std::error_code error;
+  auto scrollback = Scrollback::create(spec.scrollback, error);
+  if (!scrollback) {
+    failure = {StartStage::kScrollback, error.value()};
+    return nullptr;
+  }
+  auto pty = Pty::open(loop, {spec.rows, spec.columns}, error);
+  if (!pty) {
+    failure = {StartStage::kTerminal, error.value()};
+    return nullptr;
+  }
+  std::unique_ptr<Relay> relay(
+      new Relay(loop, std::move(*scrollback), std::move(pty), spec, std::move(callbacks)));
+  error = relay->pty_->start({.on_readable = [r = relay.get()] { r->on_readable(); },
+                              .on_input_room = [r = relay.get()] { r->viewers_.resume_input(); }});
+  if (error) {
+    failure = {StartStage::kTerminal, error.value()};
+    return nullptr;
+  }
+  relay->note_activity();
+  return relay;
+}
+
+Relay::Relay(EventLoop& loop, Scrollback scrollback, std::unique_ptr<Pty> pty,
+             const SessionSpec& spec, Callbacks callbacks)
+    : callbacks_(std::move(callbacks)),
+      id_(spec.id),
+      name_(spec.name),
+      scrollback_(std::move(scrollback)),
+      pty_(std::move(pty)),
+      window_(loop, *pty_, {spec.rows, spec.columns}),
+      viewers_(loop, scrollback_,
+               {.input_fits = [this](std::size_t size) { return pty_->input_fits(size); },
+                .on_input = [this](auto bytes) { type(bytes); },
+                .on_size = [this](TerminalSize size) { resize(size); },
+                .on_room = [this] { on_room(); },
+                .on_count_changed = [this] { callbacks_.on_status(); },
+                .on_all_gone = [this] { callbacks_.on_all_gone(); }}),
+      activity_(loop, std::chrono::milliseconds(spec.idle_after_ms),
+                [this] { callbacks_.on_status(); }),
+      quiet_timer_(loop, [this] { on_quiet(); }),
+      drain_timer_(loop, [this] { drained(); }) {}
+
+void Relay::on_readable() {
+  if (!viewers_.try_admit()) {
+    waiting_ = true;
+    return pty_->set_reading(false);
+  }
+  const auto size = pty_->read(scrollback_.write_area());
+  if (!size) {
+    if (draining_) drained();
+    return;
+  }
+  if (*size == 0) return;
+  const auto start = scrollback_.head();
+  scrollback_.commit(*size);
+  viewers_.pump();  // before anything else: someone waits for the echo of a key
+  modes_.feed(scrollback_.view(start, *size));
+  window_.on_output();
+  note_activity();
+  if (draining_) quiet_timer_.start(kDrainQuiet);
+}
+
+void Relay::on_room() {
+  if (!waiting_ || !viewers_.try_admit()) return;
+  waiting_ = false;
+  pty_->set_reading(true);
+}
+
+void Relay::note_activity() {
+  scrollback_.set_last_activity(wall_clock_us());
+  activity_.note();
+}
+
+bool Relay::type(std::span<const std::uint8_t> bytes) {
+  if (!pty_->input_fits(bytes.size())) return false;
+  pty_->type(bytes);
+  note_activity();
+  return true;
+}
+
+void Relay::resize(TerminalSize size) {
+  if (window_.set(size)) callbacks_.on_status();
+}
+
+void Relay::attach(UniqueFd socket, const PassClient& client) {
+  const bool read_only = client.read_only != 0;
+  const TerminalSize size{client.rows, client.columns};
+  Viewer::Options options{client.client, replay_start(), read_only, std::nullopt};
+  if (!read_only && is_valid(size)) options.size = size;
+  auto* viewer = viewers_.attach(std::move(socket), options, client.steal != 0);
+  if (viewer == nullptr) return;
+  const bool resized = options.size && window_.size() != size;
+  if (resized) resize(size);
+  const auto now = window_.size();
+  viewer->send(FrameType::kAttached, encode(Attached{options.position, now.rows, now.columns,
+                                                     client.read_only, id_, name_}));
+  viewer->send(FrameType::kRestore, as_bytes(modes_.restore()));
+  if (result_) return viewer->finish(*result_);
+  viewer->pump();
+  // Of a full-screen program's past nothing is shown; it draws when its size changes.
+  if (modes_.alternate_screen() && !resized) window_.redraw();
+}
+
+std::uint64_t Relay::replay_start() const {
+  const auto head = scrollback_.head();
+  if (modes_.alternate_screen()) return head;
+  const auto start = std::max(scrollback_.oldest(), head - std::min(head, kReplay));
+  if (start == 0) return 0;
+  // Not from the middle of what a full-screen program drew, on a screen that it has left.
+  if (modes_.alternate_entered_at() <= start && start < modes_.alternate_left_at())
+    return modes_.alternate_left_at();
+  const auto bytes = scrollback_.view(start, kReplay);
+  const auto newline = std::find(bytes.begin(), bytes.end(), '\n');
+  return newline == bytes.end() ? start
+                                : start + static_cast<std::uint64_t>(newline - bytes.begin()) + 1;
+}
+
+void Relay::begin_drain() {
+  draining_ = true;
+  pty_->close_terminal();
+  quiet_timer_.start(kDrainQuiet);
+  drain_timer_.start(kDrainLimit);
+  on_readable();
+}
+
+void Relay::on_quiet() {
+  if (waiting_) return quiet_timer_.start(kDrainQuiet);
+  drained();
+}
+
+void Relay::drained() {
+  if (!draining_) return;
+  draining_ = false;
+  quiet_timer_.stop();
+  drain_timer_.stop();
+  activity_.stop();
+  pty_->close();
+  callbacks_.on_drained();
+}
+
+void Relay::finish(const ExitResult& result) {
+  result_ = result;
+  viewers_.finish(result);
+}
+
+}  // namespace ptyd

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
+#include "common/text.hpp"
+#include "ctl/block.hpp"
+#include "ctl/cli.hpp"
+#include "ctl/connection.hpp"
+#include "ctl/drain.hpp"
+#include "ctl/event_text.hpp"
+#include "ctl/relative_time.hpp"
+#include "ctl/session_view.hpp"
+#include "ctl/table.hpp"
+
+namespace ptyd {
+namespace {
+
+std::string queue_table(const Json& items) {
+  Table table({"NAME", "USER", "STATE", "SINCE", "COMMAND"});
+  const auto now = std::chrono::system_clock::now();
+  for (const auto& item : items) {
+    const SessionView entry(item);
+    table.add_row({entry.name, entry.user, entry.state,
+                   entry.created_at ? relative_time(*entry.created_at, now) : "-",
+                   shell_quoted(entry.command)},
+                  entry.state == "failed" ? Style::kBad : Style::kPlain, 2);
+  }
+  return table.layout(output_width());
+}
+
+int run_queue(const GlobalOptions& options) {
+  return with_connection(options, [&](Connection& connection) {
+    Json items = Json::array();
+    Connection::Request request{"queue"};
+    request.on_item = [&items](const Json& item, std::span<const std::uint8_t>) {
+      items.push_back(item);
+    };
+    if (const auto reply = connection.call(request); reply.failure) {
+      print_error(reply.failure->message);
+      return kFailed;
+    }
+    if (options.json != JsonMode::kOff) return print_json(items, options.json);
+    if (items.empty()) return options.quiet ? kSucceeded : print("The queue is empty.\n");
+    return print(queue_table(items));
+  });
+}
+
+std::string health_block(const Json& health) {
+  const auto text = [&](const char* key) { return printable(text_of(health, key)); };
+  const auto number = [&](const char* key) { return std::to_string(number_of(health, key)); };
+  const bool good = text_of(health, "status") == "ok";
+  const auto started = time_of(health, "startedAt");
+  const auto memory = std::max<std::int64_t>(number_of(health, "memoryUsage"), 0);
+  Block block;
+  block.add("Status", styled(text("status"), good ? Style::kGood : Style::kBad));
+  block.add("State", text("state"));
+  block.add("Version", text("version"));
+  block.add("PID", number("pid"));
+  block.add("Instance", text("instanceId"));
+  block.add("Started", (started ? local_time(*started) : "unknown") + "; up " +
+                           elapsed(std::chrono::seconds(number_of(health, "uptime"))));
+  block.add("Sessions",
+            number("activeSessions") + " alive, " + number("totalSessions") + " in all");
+  block.add("Clients", number("clients"));
+  block.add("Queued", number("queued"));
+  block.add("Store",
+            styled(text("store"), text_of(health, "store") == "ok" ? Style::kPlain : Style::kBad));
+  block.add("Memory", format_size(static_cast<std::uint64_t>(memory)));
+  block.add("Socket", text("socket"));
+  return block.text();
+}
+
+int run_health(const GlobalOptions& options) {
+  return with_connection(options, [&](Connection& connection) {
+    const auto reply = connection.call({"health"});
+    if (reply.failure) {
+      print_error(reply.failure->message);
+      return kFailed;
+    }
+    return options.json != JsonMode::kOff ? print_json(reply.result, options.json)
+                                          : print(health_block(reply.result));
+  });
+}
+
+int run_monitor(const GlobalOptions& options) {
+  return with_connection(options, [&](Connection& connection) {
+    int status = kSucceeded;
+    bool leave = false;
+    connection.set_on_event([&](const Json& event) {
+      status = options.json != JsonMode::kOff ? print_json(event, options.json)
+                                              : print(event_line(event) + "\n");
+      leave = status != kSucceeded || reader_left();
+    });
+    const auto reply = connection.call({"monitor"});
+    if (reply.failure) {
+      print_error(reply.failure->message);
+      return kFailed;
+    }
+    if (connection.run_until([&leave] { return leave; })) return status;
+    print_error("the daemon closed the connection");
+    return kFailed;
+  });
+}
+
+}  // namespace
+
+void add_daemon_verbs(CLI::App& app, Cli& cli) {
+  add_drain(app, cli);
+  app.add_subcommand("queue", "List requests for sessions that wait for the end of a drain")
+      ->callback([&cli] { cli.action = [&cli] { return run_queue(cli.options); }; });
+  app.add_subcommand("health", "Show how the daemon is")->callback([&cli] {
+    cli.action = [&cli] { return run_health(cli.options); };
+  });
+  app.add_subcommand("monitor", "Show what happens, as it happens")->callback([&cli] {
+    cli.action = [&cli] { return run_monitor(cli.options); };
+  });
+}
+
+}  // namespace ptyd

@@ -19,6 +19,8 @@ struct Core {
   Lifecycle& lifecycle;
   // Connections to the socket, without session hosts and attached clients.
   std::function<std::size_t()> connections = [] { return std::size_t{0}; };
+  // Called when their number has changed; the bus's to set.
+  std::function<void()> on_connections_changed = [] {};
 
   // Who is attached somewhere or connected.
   [[nodiscard]] std::size_t client_count() const { return sessions.viewers() + connections(); }

@@ -15,15 +15,15 @@ namespace ptyd {
 
 // What a caller may say about a new session; what is left out is the daemon's to choose.
 struct CreateRequest {
-  std::string name;
-  std::vector<std::string> command;
-  std::vector<std::string> environment;  // "NAME=value"
-  std::string cwd;
-  std::string term;
-  TerminalSize size;
-  std::string stop_input;
-  std::optional<std::chrono::milliseconds> stop_timeout;
-  std::optional<std::uint64_t> scrollback;
+  std::string name{};
+  std::vector<std::string> command{};
+  std::vector<std::string> environment{};  // "NAME=value"
+  std::string cwd{};
+  std::string term{};
+  TerminalSize size{};
+  std::string stop_input{};
+  std::optional<std::chrono::milliseconds> stop_timeout{};
+  std::optional<std::uint64_t> scrollback{};
   bool queue = false;  // may wait for the end of a drain
 };
 

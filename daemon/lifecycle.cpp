@@ -140,7 +140,7 @@ Status Lifecycle::cancel_drain(const Caller& caller) {
   if (!is_admin(caller)) return Error{ErrorCode::kDenied, "only root may cancel a drain"};
   if (state_ != DaemonState::kDraining)
     return Error{ErrorCode::kBadRequest, "ptyd is not draining"};
-  if (drain_abandoned_)
+  if (drain_abandoned_ && !drain_done_)
     return Error{ErrorCode::kBadRequest, "too late: the remaining sessions are being ended"};
   grace_.stop();
   sessions_.refuse_new_sessions(std::nullopt);

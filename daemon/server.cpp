@@ -89,7 +89,8 @@ void Server::on_hello(std::uint64_t number, Connection& connection, const Frame&
   const auto hello = frame.type == FrameType::kHello ? decode_hello(frame.payload) : std::nullopt;
   if (!hello) return refuse(connection, {ErrorCode::kBadRequest, "expected a ptyd HELLO"});
   if (!common_version(*hello))
-    return refuse(connection, {ErrorCode::kVersionMismatch, version_mismatch(*hello, "your program")});
+    return refuse(connection,
+                  {ErrorCode::kVersionMismatch, version_mismatch(*hello, "your program")});
   const bool is_client = hello->role == Role::kClient;
   if (!is_client && hello->role != Role::kHost)
     return refuse(connection, {ErrorCode::kBadRequest, "unknown role in HELLO"});
@@ -112,6 +113,7 @@ void Server::on_hello(std::uint64_t number, Connection& connection, const Frame&
       Caller{connection.peer.uid, "client " + std::to_string(number) + " (uid " +
                                       std::to_string(connection.peer.uid) + ")"},
       number, [this, number] { remove(number); });
+  core_.on_connections_changed();
 }
 
 void Server::on_register(std::uint64_t number, Connection& connection, const Frame& frame) {
@@ -137,6 +139,7 @@ void Server::refuse(Connection& connection, const Error& error) {
 void Server::remove(std::uint64_t number) {
   // Kept until the end: its channel may be what calls.
   const auto node = connections_.extract(number);
+  if (!node.empty() && node.mapped()->client) core_.on_connections_changed();
   if (connections_.empty() && all_closed_) std::exchange(all_closed_, {})();
 }
 

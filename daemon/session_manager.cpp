@@ -168,7 +168,7 @@ void SessionManager::start(SessionPtr session, Completion<SessionPtr> done) {
   auto& host = host_of(session->id());
   host.created = std::move(done);
   host.start_overdue.start(kStartTimeout);
-  store_.mark(session->id());
+  store_.mark_urgently(session->id());  // a daemon that dies now leaves a session, not a riddle
   starter_.start(*session, [this, session](const Error& error) { fail_start(session, error); });
 }
 
@@ -344,7 +344,7 @@ void SessionManager::wait(const Caller& caller, std::string_view reference,
 
 void SessionManager::terminate(const Caller& caller, std::string_view reference,
                                std::weak_ptr<void> owner, Completion<SessionPtr> done) {
-  auto found = find_living(caller, reference);
+  auto found = registry_.find(caller, reference);
   if (!found) return done(found.error());
   end(*found);
   wait(caller, (*found)->id(), std::move(owner), std::move(done));
@@ -415,14 +415,14 @@ void SessionManager::conclude(const SessionPtr& session) {
 void SessionManager::forget(const SessionPtr& session) {
   registry_.remove(session->id());
   store_.remove(session->id());
+  if (session->link != nullptr) session->link->release();
   for (auto* observer : observers_) observer->on_session_removed(*session);
 }
 
 void SessionManager::forget_predecessors(const Session& session) {
   std::vector<SessionPtr> old;
   for (const auto& [id, other] : registry_.all())
-    if (!other->living() && other->uid == session.uid && other->name() == session.name() &&
-        hosts_.count(id) == 0)
+    if (!other->living() && other->uid == session.uid && other->name() == session.name())
       old.push_back(other);
   for (const auto& other : old) forget(other);
 }

@@ -90,8 +90,8 @@ class SessionManager {
   void resize(const Caller& caller, std::string_view reference, TerminalSize size,
               Completion<Nothing> done);
   void kill(const Caller& caller, std::string_view reference, int signal, Completion<Nothing> done);
-  // Both complete when the session has ended. `owner` is who waits: when it is gone, so is its
-  // wait.
+  // Both complete when the session has ended, at once if it has already. `owner` is who waits: when
+  // it is gone, so is its wait.
   void terminate(const Caller& caller, std::string_view reference, std::weak_ptr<void> owner,
                  Completion<SessionPtr> done);
   void wait(const Caller& caller, std::string_view reference, std::weak_ptr<void> owner,
@@ -140,8 +140,7 @@ class SessionManager {
                const PeerCredentials& peer);
   SessionPtr adopt(const PeerCredentials& peer, const Register& registration, Error& refusal);
   void take_over(const SessionPtr& session, Host& host, const Register& registration,
-                 UniqueFd scrollback);
-  bool take_scrollback(const SessionPtr& session, UniqueFd memfd);
+                 std::shared_ptr<ScrollbackReader> scrollback);
 
   void on_started(const SessionPtr& session, const Started& started, UniqueFd scrollback);
   void on_start_failed(const SessionPtr& session, const StartFailed& failed);

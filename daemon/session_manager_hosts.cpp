@@ -23,6 +23,12 @@ ExitResult checked_result(EndKind kind, std::int32_t value) {
   return {EndKind::kExited, value & 0xff};
 }
 
+std::shared_ptr<ScrollbackReader> open_scrollback(UniqueFd memfd) {
+  std::error_code error;
+  auto reader = ScrollbackReader::open(std::move(memfd), error);
+  return reader ? std::make_shared<ScrollbackReader>(std::move(*reader)) : nullptr;
+}
+
 // A registration that no host of ours can send. The answer is the same as for a session that is not
 // there, so that nobody can find out which there are.
 Error no_such_session() { return {ErrorCode::kNotFound, "no such session"}; }
@@ -72,6 +78,9 @@ std::optional<Error> SessionManager::register_host(std::unique_ptr<FrameChannel>
     host.link->send_spec(session->spec);
     return std::nullopt;
   }
+  auto scrollback = open_scrollback(std::move(memfd));
+  if (!scrollback)
+    return Error{ErrorCode::kBadRequest, "the registration brings no valid scrollback"};
   if (!session) {
     Error refusal;
     session = adopt(peer, registration, refusal);
@@ -80,7 +89,7 @@ std::optional<Error> SessionManager::register_host(std::unique_ptr<FrameChannel>
   auto& host = host_of(session->id());
   connect(session, host, std::move(channel), peer);
   host.link->confirm_registration();
-  take_over(session, host, registration, std::move(memfd));
+  take_over(session, host, registration, std::move(scrollback));
   return std::nullopt;
 }
 
@@ -146,9 +155,9 @@ SessionPtr SessionManager::adopt(const PeerCredentials& peer, const Register& re
 }
 
 void SessionManager::take_over(const SessionPtr& session, Host& host, const Register& registration,
-                               UniqueFd scrollback) {
+                               std::shared_ptr<ScrollbackReader> scrollback) {
   const auto id = session->id();
-  if (!take_scrollback(session, std::move(scrollback))) return;
+  session->scrollback = std::move(scrollback);
   host.ready = true;
   host.start_overdue.stop();
   session->command_pid = static_cast<pid_t>(registration.command_pid);
@@ -177,22 +186,6 @@ void SessionManager::take_over(const SessionPtr& session, Host& host, const Regi
   serve_link_tasks(session, host);
 }
 
-bool SessionManager::take_scrollback(const SessionPtr& session, UniqueFd memfd) {
-  std::error_code error;
-  auto reader = ScrollbackReader::open(std::move(memfd), error);
-  if (!reader) {
-    log::warn("Session " + session->name() + ": its host sent no valid scrollback; cut off",
-              {{"PTYD_SESSION_ID", session->id()}}, log::Event::kProtocolViolation);
-    // From the loop: this is called by the link.
-    loop_.post([this, session] {
-      if (session->link != nullptr) on_link_closed(session);
-    });
-    return false;
-  }
-  session->scrollback = std::make_shared<ScrollbackReader>(std::move(*reader));
-  return true;
-}
-
 void SessionManager::serve_link_tasks(const SessionPtr& session, Host& host) {
   host.no_link.stop();
   for (const auto& task : std::exchange(host.tasks, {})) {
@@ -207,7 +200,9 @@ void SessionManager::serve_link_tasks(const SessionPtr& session, Host& host) {
 void SessionManager::on_started(const SessionPtr& session, const Started& started,
                                 UniqueFd scrollback) {
   auto& host = host_of(session->id());
-  if (host.ready || !take_scrollback(session, std::move(scrollback))) return;
+  if (host.ready) return;
+  session->scrollback = open_scrollback(std::move(scrollback));
+  if (!session->scrollback) return on_start_failed(session, {"scrollback", EINVAL});
   host.ready = true;
   host.start_overdue.stop();
   starter_.forget(session->id());

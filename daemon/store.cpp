@@ -178,6 +178,11 @@ void Store::mark(const std::string& id) {
   if (!writing_ && !coalesce_.active() && !retry_.active()) coalesce_.start(kCoalesce);
 }
 
+void Store::mark_urgently(const std::string& id) {
+  marked_.insert(id);
+  if (!writing_ && !retry_.active()) begin_batch();
+}
+
 void Store::remove(const std::string& id) {
   marked_.erase(id);
   removed_.insert(id);

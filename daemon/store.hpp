@@ -26,7 +26,7 @@ class Store {
   struct Snapshot {
     Json record;
     std::uint64_t generation = 0;
-    std::shared_ptr<ScrollbackReader> scrollback;  // written too, if there is one
+    std::shared_ptr<ScrollbackReader> scrollback{};  // written too, if there is one
   };
   struct Callbacks {
     // The state of a session as it is now; nothing when it has been forgotten meanwhile.
@@ -52,6 +52,8 @@ class Store {
   void set_aside(const std::string& id);
 
   void mark(const std::string& id);
+  // Without waiting for further changes.
+  void mark_urgently(const std::string& id);
   void remove(const std::string& id);
   // Writes what is marked now and calls back when nothing is left to write, or with the error of
   // the attempt.

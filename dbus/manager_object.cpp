@@ -154,6 +154,7 @@ void ManagerObject::GetSession(sdbus::Result<sdbus::ObjectPath>&& result, std::s
 void ManagerObject::ListSessions(sdbus::Result<std::vector<SessionRow>>&& result) {
   calls_.begin(getObject(), std::move(result), Calls::Kind::kBrief,
                [this](const Caller& caller, const Reply<std::vector<SessionRow>>& reply) {
+                 // About 120 bytes a row: 2000 are no more than kMaxValue.
                  std::vector<SessionRow> rows;
                  for (const auto& session : core_.sessions.registry().visible_to(caller))
                    rows.emplace_back(session->id(), session->name(), session->uid,

@@ -19,9 +19,9 @@ namespace {
 constexpr std::chrono::milliseconds kKillInterval{20};
 // What has not gone after about 3 s of that hangs in the kernel, and will die when it comes out.
 constexpr int kMaxKillRounds = 150;
-// Who ignores SIGTERM is looked for so often.
+// Far enough apart for a shell to save its history in between: a second SIGHUP would cut that off.
 constexpr int kHangUpRounds = 4;
-constexpr std::chrono::milliseconds kHangUpInterval{50};
+constexpr std::chrono::milliseconds kHangUpInterval{500};
 // The zombies collected in one turn of the loop, so that a fork storm cannot hold it.
 constexpr int kMaxReaped = 512;
 
@@ -128,15 +128,12 @@ void Command::ask() {
 }
 
 // To who ignores SIGTERM, as an interactive shell does. Not to all: who catches SIGTERM to end in
-// good order would die of SIGHUP before that. A shell that is about to show its prompt catches
-// SIGTERM for a moment, hence more than one look.
+// good order would die of SIGHUP before that. Said again to who stays: a shell that is about to
+// show its prompt catches SIGTERM for a moment, and bash overlooks a SIGHUP that comes just before
+// it waits for a key.
 void Command::hang_up() {
-  for (const pid_t pid : descendants(::getpid())) {
-    const bool done = std::find(hung_up_.begin(), hung_up_.end(), pid) != hung_up_.end();
-    if (done || !ignores_signal(pid, SIGTERM)) continue;
-    signal_descendant(::getpid(), pid, SIGHUP);
-    hung_up_.push_back(pid);
-  }
+  for (const pid_t pid : descendants(::getpid()))
+    if (ignores_signal(pid, SIGTERM)) signal_descendant(::getpid(), pid, SIGHUP);
   if (++hang_up_rounds_ < kHangUpRounds) ask_timer_.start(kHangUpInterval);
 }
 

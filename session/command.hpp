@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "common/event_loop.hpp"
 #include "common/protocol.hpp"
@@ -34,9 +33,8 @@ class Command {
   // To every process of the tree; false when there is none.
   bool signal_all(int signal);
   // Ends the tree: SIGTERM (and SIGHUP to who ignores that) after `ask_after`, SIGKILL after
-  // `timeout`. When
-  // called again, what comes earlier counts, and nobody is asked twice: many programs take a second
-  // SIGTERM as an order to drop everything.
+  // `timeout`. When called again, what comes earlier counts, and nobody gets a second SIGTERM: many
+  // programs take that as an order to drop everything.
   void end(std::chrono::milliseconds timeout, std::chrono::milliseconds ask_after);
 
   [[nodiscard]] pid_t pid() const { return spawned_.pid; }
@@ -62,7 +60,6 @@ class Command {
   bool tree_gone_ = false;
   bool forced_ = false;
   bool asked_ = false;
-  std::vector<pid_t> hung_up_;  // at most the tree, see kMaxTreeSize
   int hang_up_rounds_ = 0;
   int kill_rounds_ = 0;
   Timer ask_timer_;

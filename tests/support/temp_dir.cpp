@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <system_error>
 
 namespace ptyd::test {
@@ -35,8 +36,11 @@ TempDir::~TempDir() {
 }
 
 std::string read_file(const std::filesystem::path& path) {
+  // Not by iterators: they throw when a file of /proc is of a process that has just ended.
   std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {

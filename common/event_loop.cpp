@@ -117,6 +117,15 @@ IoWatch::IoWatch(EventLoop& loop, int fd, std::uint32_t events, Callback callbac
   checked(::epoll_ctl(loop_.epoll_.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
 }
 
+std::unique_ptr<IoWatch> try_watch(EventLoop& loop, int fd, std::uint32_t events,
+                                   IoWatch::Callback callback) {
+  try {
+    return std::make_unique<IoWatch>(loop, fd, events, std::move(callback));
+  } catch (const std::system_error&) {
+    return nullptr;  // out of watches or memory (epoll_ctl(2): ENOSPC, ENOMEM)
+  }
+}
+
 IoWatch::~IoWatch() {
   ::epoll_ctl(loop_.epoll_.get(), EPOLL_CTL_DEL, fd_, nullptr);
   loop_.retire(std::move(node_));

@@ -94,6 +94,10 @@ class IoWatch {
   std::unique_ptr<EventLoop::IoNode> node_;
 };
 
+// The same for after the start-up, where nothing may throw: null when it cannot be watched.
+[[nodiscard]] std::unique_ptr<IoWatch> try_watch(EventLoop& loop, int fd, std::uint32_t events,
+                                                 IoWatch::Callback callback);
+
 // Calls back once after start(); start() again moves the deadline.
 class Timer {
  public:

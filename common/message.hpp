@@ -14,6 +14,7 @@ using Json = nlohmann::json;
 
 // The payload of REQUEST, ITEM, REPLY and EVENT: one JSON object, and, for what is no text (input,
 // scrollback), a NUL byte and raw bytes behind it.
+// NOLINTNEXTLINE(bugprone-exception-escape): a value of the JSON library moves without throwing
 struct Message {
   Json json;
   Bytes body;

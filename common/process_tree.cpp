@@ -34,6 +34,7 @@ void append_children(pid_t pid, std::vector<pid_t>& out) {
   // Children belong to the thread that forked them.
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(base.c_str()), &::closedir);
   if (!dir) return;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): safe with a stream of its own
   while (const dirent* entry = ::readdir(dir.get())) {
     if (entry->d_name[0] == '.') continue;
     const auto text = read_proc(base + "/" + entry->d_name + "/children");

@@ -76,7 +76,7 @@ void DirectStarter::start(const Session& session, std::function<void(Error)> fai
   // Not reaped before this returns to the loop, so the pid is still the child's.
   child.pidfd = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!child.pidfd) return;  // the manager's own deadline covers it
-  child.exited = std::make_unique<IoWatch>(loop_, child.pidfd.get(), EPOLLIN, [this, id](auto) {
+  child.exited = try_watch(loop_, child.pidfd.get(), EPOLLIN, [this, id](auto) {
     fail_later(id,
                {ErrorCode::kStartFailed, "the session host ended before it registered", 0, "host"});
   });

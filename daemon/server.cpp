@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "daemon/server.hpp"
 
+#include <system_error>
+
 #include "common/protocol.hpp"
 #include "common/version.hpp"
 #include "daemon/client.hpp"
@@ -59,6 +61,14 @@ void Server::on_connection(UniqueFd socket) {
     log::debug("Too many connections of uid " + std::to_string(peer.uid) + "; closing one");
     return;
   }
+  try {
+    greet(std::move(socket), peer);
+  } catch (const std::system_error& e) {
+    log::error(std::string("Cannot serve a connection: ") + e.what());  // out of watches or memory
+  }
+}
+
+void Server::greet(UniqueFd socket, const PeerCredentials& peer) {
   const auto number = ++last_number_;
   auto connection = std::make_unique<Connection>(core_.loop, [this, number] { remove(number); });
   connection->peer = peer;
@@ -81,7 +91,8 @@ void Server::on_connection(UniqueFd socket) {
 void Server::on_frame(std::uint64_t number, const Frame& frame) {
   auto& connection = *connections_.at(number);
   if (!connection.greeted) return on_hello(number, connection, frame);
-  if (connection.client) return connection.client->on_frame(frame);
+  // Kept for the call: passing the client on ends the connection.
+  if (const auto client = connection.client) return client->on_frame(frame);
   on_register(number, connection, frame);
 }
 

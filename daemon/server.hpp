@@ -39,6 +39,7 @@ class Server final : private SessionObserver, private LifecycleObserver {
   friend class Client;
   struct Connection;
 
+  void greet(UniqueFd socket, const PeerCredentials& peer);
   void on_frame(std::uint64_t number, const Frame& frame);
   void on_hello(std::uint64_t number, Connection& connection, const Frame& frame);
   void on_register(std::uint64_t number, Connection& connection, const Frame& frame);

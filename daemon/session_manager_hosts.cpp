@@ -100,8 +100,9 @@ void SessionManager::connect(const SessionPtr& session, Host& host,
   host.gone.stop();
   host.exit_watch.reset();
   if (host.pidfd)
-    host.exit_watch = std::make_unique<IoWatch>(loop_, host.pidfd.get(), EPOLLIN,
-                                                [this, session](auto) { on_host_exited(session); });
+    host.exit_watch = try_watch(loop_, host.pidfd.get(), EPOLLIN,
+                                [this, session](auto) { on_host_exited(session); });
+  if (!host.exit_watch) host.pidfd.reset();  // then its connection alone tells that it lives
   session->host_pid = peer.pid;
   const std::weak_ptr<Session> weak = session;
   // The manager outlives its links, and a link its callbacks; the session is in the registry for as

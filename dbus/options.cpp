@@ -36,8 +36,8 @@ std::vector<std::string> Options::texts(const char* key) {
 std::vector<std::string> Options::assignments(const char* key) {
   using Map = std::map<std::string, std::string>;
   std::vector<std::string> list;
-  for (const auto& [name, value] : get<Map>(key, "a dictionary of strings (a{ss})").value_or(Map()))
-    list.push_back(name + "=" + value);
+  const auto entries = get<Map>(key, "a dictionary of strings (a{ss})").value_or(Map());
+  for (const auto& [name, value] : entries) list.emplace_back(name).append("=").append(value);
   return list;
 }
 

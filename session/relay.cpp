@@ -121,22 +121,25 @@ void Relay::attach(UniqueFd socket, const PassClient& client) {
   auto* viewer = viewers_.attach(std::move(socket), options, client.steal != 0);
   if (viewer == nullptr) return;
   const bool resized = options.size && window_.size() != size;
+  // Whoever is shown all of the output, at the size it was made for, has the exact screen.
+  const bool whole = options.position == 0;
+  const bool exact = whole && !resized && window_.never_changed();
   if (resized) resize(size);
   const auto now = window_.size();
   viewer->send(FrameType::kAttached, encode(Attached{options.position, now.rows, now.columns,
                                                      client.read_only, id_, name_}));
-  viewer->send(FrameType::kRestore, as_bytes(modes_.restore()));
+  viewer->send(FrameType::kRestore, as_bytes(whole ? std::string() : modes_.restore()));
   if (result_) return viewer->finish(*result_);
   viewer->pump();
   // Of a full-screen program's past nothing is shown; it draws when its size changes.
-  if (modes_.alternate_screen() && !resized) window_.redraw();
+  if (modes_.alternate_screen() && !resized && !exact) window_.redraw();
 }
 
 std::uint64_t Relay::replay_start() const {
   const auto head = scrollback_.head();
-  if (modes_.alternate_screen()) return head;
   const auto start = std::max(scrollback_.oldest(), head - std::min(head, kReplay));
   if (start == 0) return 0;
+  if (modes_.alternate_screen()) return head;
   // Not from the middle of what a full-screen program drew, on a screen that it has left.
   if (modes_.alternate_entered_at() <= start && start < modes_.alternate_left_at())
     return modes_.alternate_left_at();

@@ -15,11 +15,13 @@ Window::Window(EventLoop& loop, Pty& pty, TerminalSize size)
 bool Window::set(TerminalSize size) {
   if (size == size_) return false;
   size_ = size;
+  changed_ = true;
   put_right();
   return true;
 }
 
 void Window::redraw() {
+  changed_ = true;
   auto other = size_;
   other.rows = static_cast<std::uint16_t>(other.rows > 1 ? other.rows - 1 : other.rows + 1);
   pty_.set_size(other);

@@ -14,6 +14,8 @@ class Window {
   Window(EventLoop& loop, Pty& pty, TerminalSize size);
 
   [[nodiscard]] TerminalSize size() const { return size_; }
+  // It has had this size since the session began.
+  [[nodiscard]] bool never_changed() const { return !changed_; }
   // False when it is that size already.
   bool set(TerminalSize size);
   // Another size for a moment: programs draw when it changes. It is put right once the program has
@@ -26,6 +28,7 @@ class Window {
 
   Pty& pty_;
   TerminalSize size_;
+  bool changed_ = false;
   Timer put_right_timer_;
 };
 

@@ -234,9 +234,10 @@ TEST(SessionViewer, TheReplayBeginsWithAWholeLine) {
 
 TEST(SessionViewer, AFullScreenProgramIsRestoredAndDrawsAnew) {
   SessionDriver daemon;
-  ASSERT_TRUE(daemon.start_bash(gated(
-      "trap changed=1 WINCH; changed=; printf '\\033[?1049h\\033[?2004hfirst\\n'; while :; do "
-      "read -t 0.05 x; [ $changed ] && changed= && echo drawn $(stty size); done")));
+  ASSERT_TRUE(daemon.start_bash(
+      gated("trap changed=1 WINCH; changed=; seq 1 20000; printf "
+            "'\\033[?1049h\\033[?2004hfirst\\n'; while :; do "
+            "read -t 0.05 x; [ $changed ] && changed= && echo drawn $(stty size); done")));
   auto first = daemon.attach();
   first->type("\n");
   ASSERT_TRUE(first->wait_text("first"));
@@ -250,6 +251,29 @@ TEST(SessionViewer, AFullScreenProgramIsRestoredAndDrawsAnew) {
   client.rows = 25;
   auto third = daemon.attach(client);
   EXPECT_TRUE(third->wait_text("drawn 25 80"));
+  EXPECT_EQ(daemon.request(HostTerminate{})->error, 0U);
+}
+
+// What a program showed before its first viewer came must not be lost to a redraw: vim's message
+// about the file it opened was, when `ptyctl new` attached a moment later.
+TEST(SessionViewer, AllOfAShortSessionIsShownAsItIs) {
+  SessionDriver daemon;
+  ASSERT_TRUE(daemon.start_bash(
+      gated("trap 'echo drawn' WINCH; printf '\\033[?1049hfirst\\n'; while :; do read -t 0.05 x; "
+            "done")));
+  auto first = daemon.attach();
+  first->type("\n");
+  ASSERT_TRUE(first->wait_text("first"));
+  PassClient client;
+  client.rows = 24;
+  client.columns = 80;
+  auto second = daemon.attach(client);
+  ASSERT_TRUE(second->wait_text("first"));
+  EXPECT_EQ(second->restore, "");
+  EXPECT_EQ(second->attached->position, 0U);
+  second->type("marker\n");
+  ASSERT_TRUE(second->wait_text("marker"));
+  EXPECT_EQ(second->output.find("drawn"), std::string::npos);
   EXPECT_EQ(daemon.request(HostTerminate{})->error, 0U);
 }
 

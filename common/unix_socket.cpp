@@ -2,6 +2,7 @@
 #include "common/unix_socket.hpp"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 
@@ -34,7 +35,13 @@ UniqueFd peer_pidfd(int socket, const PeerCredentials& peer) {
   // A pidfd made by the kernel is close-on-exec from birth (pidfd_open(2)).
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &fd, &size) == 0) return UniqueFd(fd);
   if (peer.pid <= 0) return {};
-  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0)));
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0)));
+  // The pid may be another process's by now; at least not another user's.
+  struct stat status {};
+  if (::stat(("/proc/" + std::to_string(peer.pid)).c_str(), &status) < 0 ||
+      status.st_uid != peer.uid)
+    return {};
+  return pidfd;
 }
 
 UniqueFd connect_unix(const std::string& path, std::error_code& error) {

@@ -155,6 +155,11 @@ const Key kKeys[] = {
        return set_duration(c.stop.request_timeout, t, milliseconds(0), kDay);
      },
      [](const Config& c) { return format_duration(c.stop.request_timeout); }},
+    {"stop.session_timeout",
+     [](Config& c, const std::string& t) {
+       return set_duration(c.stop.session_timeout, t, milliseconds(1), kDay);
+     },
+     [](const Config& c) { return format_duration(c.stop.session_timeout); }},
     {"drain.grace",
      [](Config& c, const std::string& t) {
        return set_duration(c.drain.grace, t, milliseconds(0), 30 * kDay);
@@ -251,7 +256,7 @@ ConfigResult parse_config(const std::string& text, const std::string& path,
   try {
     reader.read(YAML::Load(text));
   } catch (const YAML::Exception& e) {
-    reader.problem(e.mark, "no valid YAML: " + e.msg);
+    reader.problem(e.mark, "no valid YAML: " + printable(e.msg));
   }
   for (const auto& key : kKeys) {
     const auto variable = variable_for(key);
@@ -259,8 +264,8 @@ ConfigResult parse_config(const std::string& text, const std::string& path,
     if (value == nullptr) continue;
     const auto trouble = key.set(result.config, value);
     if (!trouble.empty())
-      result.problems.push_back("$" + variable + ": " + trouble + ", not '" + printable(value) +
-                                "'");
+      result.problems.push_back(std::string("$").append(variable) + ": " + trouble + ", not '" +
+                                printable(value) + "'");
   }
   return result;
 }

@@ -34,6 +34,7 @@ struct Config {
   } sessions;
   struct {
     std::chrono::milliseconds request_timeout{3000};
+    std::chrono::milliseconds session_timeout{90'000};
   } stop;
   struct {
     std::chrono::milliseconds grace{300'000};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "daemon/create_request.hpp"
 
+#include <climits>
+
 #include "common/scrollback.hpp"
 #include "common/session_name.hpp"
 #include "common/text.hpp"
@@ -46,6 +48,7 @@ Status check(const CreateRequest& request) {
   if (!request.name.empty())
     if (auto problem = session_name_problem(request.name); !problem.empty()) return bad(problem);
   if (auto words = check_words(request); !words) return words;
+  if (request.cwd.size() >= PATH_MAX) return bad("the path of the working folder is too long");
   if (!request.cwd.empty() && (request.cwd.front() != '/' || has_nul(request.cwd)))
     return bad("the working folder must be an absolute path, not '" + printable(request.cwd) + "'");
   if (request.term.size() > 64 || printable(request.term) != request.term ||

@@ -37,8 +37,10 @@ void HostLink::send_spec(const SessionSpec& spec) {
 
 void HostLink::release() { channel_->send(FrameType::kRelease, {}); }
 
-void HostLink::pass_client(const PassClient& client, UniqueFd connection) {
+bool HostLink::pass_client(const PassClient& client, UniqueFd connection) {
+  if (channel_->queued() != 0) return false;
   channel_->send(PassClient::kType, encode(client), std::move(connection));
+  return true;
 }
 
 void HostLink::notice(std::string_view json) {

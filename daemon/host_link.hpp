@@ -40,7 +40,8 @@ class HostLink {
   void confirm_registration();
   void send_spec(const SessionSpec& spec);
   void release();
-  void pass_client(const PassClient& client, UniqueFd connection);
+  // False when the host does not read: what waits for it would only use up descriptors.
+  [[nodiscard]] bool pass_client(const PassClient& client, UniqueFd connection);
   void notice(std::string_view json);
   void input(std::span<const std::uint8_t> data, Answer answer);
   void signal(int signal, Answer answer);

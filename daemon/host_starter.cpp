@@ -12,10 +12,9 @@
 #include <system_error>
 
 #include "common/process_tree.hpp"
+#include "daemon/descriptor_limit.hpp"
 #include "daemon/log.hpp"
 #include "daemon/paths.hpp"
-
-extern char** environ;
 
 namespace ptyd {
 namespace {
@@ -73,7 +72,9 @@ void DirectStarter::start(const Session& session, std::function<void(Error)> fai
                     error, "host"});
     return;
   }
-  // Not reaped before this returns to the loop, so the pid is still the child's.
+  // Not reaped before this returns to the loop, so the pid is still the child's; and the host runs
+  // no command before it has its SPEC from that loop.
+  restore_descriptor_limit(pid);
   child.pidfd = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!child.pidfd) return;  // the manager's own deadline covers it
   child.exited = try_watch(loop_, child.pidfd.get(), EPOLLIN, [this, id](auto) {

@@ -117,6 +117,8 @@ Status Lifecycle::drain(const Caller& caller, const DrainOptions& options) {
   if (state_ == DaemonState::kStarting)
     return Error{ErrorCode::kInternal, "ptyd is still starting"};
   const bool again = state_ == DaemonState::kDraining;
+  if (again && drain_abandoned_ && !drain_done_)
+    return Error{ErrorCode::kBadRequest, "the remaining sessions are being ended already"};
   drain_options_ = options;
   drain_total_ = sessions_.registry().living();
   drain_left_ = drain_total_;
@@ -212,7 +214,7 @@ void Lifecycle::end_all_sessions() {
   std::vector<SessionPtr> living;
   for (const auto& [id, session] : sessions_.registry().all())
     if (session->living()) living.push_back(session);
-  for (const auto& session : living) sessions_.end(session);
+  for (const auto& session : living) sessions_.end(session, config_.stop.session_timeout);
 }
 
 // ---- stop ----
@@ -235,6 +237,7 @@ void Lifecycle::stop(const std::string& reason) {
   std::uint32_t grace_ms = 0;
   for (const auto& [id, session] : sessions_.registry().all())
     if (session->living()) grace_ms = std::max(grace_ms, session->spec.stop_timeout_ms);
+  grace_ms = std::min(grace_ms, static_cast<std::uint32_t>(config_.stop.session_timeout.count()));
   if (grace_ms == 0) grace_ms = static_cast<std::uint32_t>(config_.sessions.stop_timeout.count());
   const Json event{{"type", "server.shutdown"},
                    {"message", "Server shutting down"},
@@ -343,7 +346,8 @@ void Lifecycle::on_session_changed(const Session& session) {
       session.state() == SessionState::kActive || session.state() == SessionState::kIdle;
   if (step_ == Step::kSessions && running) {
     // A host that has registered only now: its session ends with the others.
-    if (auto late = sessions_.registry().by_id(session.id())) sessions_.end(late);
+    if (auto late = sessions_.registry().by_id(session.id()))
+      sessions_.end(late, config_.stop.session_timeout);
     return;
   }
   note_progress();

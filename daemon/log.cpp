@@ -13,7 +13,9 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "common/text.hpp"
@@ -23,6 +25,7 @@ namespace {
 
 // Enough for the burst of a stop with a thousand sessions.
 constexpr std::size_t kQueueLines = 8192;
+constexpr std::chrono::milliseconds kFinishTime{500};
 // Between the text of a line and its fields, and between the fields: it cannot be in the text,
 // which has been made printable, nor in a field.
 constexpr char kSeparator = '\x1f';
@@ -81,6 +84,7 @@ class JournalSink final : public spdlog::sinks::base_sink<spdlog::details::null_
     parts.push_back("PRIORITY=" + std::to_string(priority(line.level)));
     parts.emplace_back("SYSLOG_IDENTIFIER=ptyd");
     std::vector<iovec> fields;
+    fields.reserve(parts.size());
     for (auto& part : parts) fields.push_back({part.data(), part.size()});
     ::sd_journal_sendv(fields.data(), static_cast<int>(fields.size()));
   }
@@ -129,9 +133,16 @@ void set_level(spdlog::level::level_enum level) {
   if (logger) logger->set_level(level);
 }
 
-void finish() {
+void finish(int exit_status) {
   logger.reset();
-  pool.reset();  // joins the thread after it has written what is queued
+  // Joins the log's thread after it has written what is queued, which may take for ever.
+  std::promise<void> done;
+  auto finished = done.get_future();
+  std::thread([last = std::move(pool), done = std::move(done)]() mutable {
+    last.reset();
+    done.set_value();
+  }).detach();
+  if (finished.wait_for(kFinishTime) != std::future_status::ready) ::_exit(exit_status);
 }
 
 void write(spdlog::level::level_enum level, std::string_view text, Event event,

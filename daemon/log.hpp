@@ -43,8 +43,9 @@ enum class Event {
 // stderr.
 void start(Target target, spdlog::level::level_enum level);
 void set_level(spdlog::level::level_enum level);
-// Writes out what is queued and stops the thread; later lines are dropped.
-void finish();
+// Writes out what is queued and stops the thread; later lines are dropped. Where the lines cannot
+// be got rid of (a paused terminal, a full pipe) the process ends here, with `exit_status`.
+void finish(int exit_status);
 
 // Control characters in `text` are escaped: strangers choose names and commands.
 void write(spdlog::level::level_enum level, std::string_view text, Event event,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +12,7 @@
 #include "common/version.hpp"
 #include "daemon/config.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/descriptor_limit.hpp"
 #include "daemon/log.hpp"
 #include "daemon/paths.hpp"
 
@@ -30,20 +30,25 @@ struct Options {
   ptyd::PathOptions paths;
 };
 
-// Each session takes a few descriptors; the soft limit is only that low for programs with
-// select(2).
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 // Descriptors 0 to 2 must be something, or a socket of ours takes their place and is written to.
 void occupy_standard_descriptors() {
   for (int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC); fd >= 0 && fd <= STDERR_FILENO;
        fd = ::open("/dev/null", O_RDWR | O_CLOEXEC))
     if (fd == STDERR_FILENO) return;
+}
+
+void describe_options(CLI::App& app, Options& options) {
+  auto* system = app.add_flag("--system", options.system,
+                              "Be the machine's daemon, on the system bus (default for root)");
+  app.add_flag("--user", options.user, "Be a user's daemon, on the session bus")->excludes(system);
+  app.add_option("--socket", options.paths.socket, "Where to listen")->type_name("PATH");
+  app.add_option("--runtime-dir", options.paths.runtime_dir, "Folder of socket and lock")
+      ->type_name("DIR");
+  app.add_option("--state-dir", options.paths.state_dir, "Folder of session records")
+      ->type_name("DIR");
+  app.add_option("--config", options.paths.config, "Configuration file")->type_name("FILE");
+  app.add_flag("--check-config", options.check, "Check the configuration and exit");
+  app.set_version_flag("--version", std::string("ptyd ") + ptyd::kVersion);
 }
 
 int run(const Options& options) {
@@ -73,33 +78,23 @@ int run(const Options& options) {
   } catch (const std::exception& e) {
     log::error(std::string("Cannot start: ") + e.what());
   }
-  log::finish();
+  log::finish(status);
   return status;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  occupy_standard_descriptors();
-  CLI::App app("Keeps terminal sessions alive and ends them properly.", "ptyd");
-  Options options;
-  auto* system = app.add_flag("--system", options.system,
-                              "Be the machine's daemon, on the system bus (default for root)");
-  app.add_flag("--user", options.user, "Be a user's daemon, on the session bus")->excludes(system);
-  app.add_option("--socket", options.paths.socket, "Where to listen")->type_name("PATH");
-  app.add_option("--runtime-dir", options.paths.runtime_dir, "Folder of socket and lock")
-      ->type_name("DIR");
-  app.add_option("--state-dir", options.paths.state_dir, "Folder of session records")
-      ->type_name("DIR");
-  app.add_option("--config", options.paths.config, "Configuration file")->type_name("FILE");
-  app.add_flag("--check-config", options.check, "Check the configuration and exit");
-  app.set_version_flag("--version", std::string("ptyd ") + ptyd::kVersion);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : kExitUsage;
-  }
-  try {
+    occupy_standard_descriptors();
+    Options options;
+    CLI::App app("Keeps terminal sessions alive and ends them properly.", "ptyd");
+    describe_options(app, options);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return app.exit(e) == 0 ? 0 : kExitUsage;
+    }
     return run(options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "ptyd: %s\n", e.what());

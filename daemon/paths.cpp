@@ -36,7 +36,7 @@ std::string xdg(const char* name, const std::string& below_home) {
   return home.empty() || below_home.empty() ? std::string() : home + below_home + "/ptyd";
 }
 
-std::string required(std::string path, const char* what, const char* hint) {
+std::string required(const std::string& path, const char* what, const char* hint) {
   if (path.empty()) throw std::runtime_error(std::string("no ") + what + ": set " + hint);
   return std::filesystem::absolute(path).lexically_normal().string();
 }

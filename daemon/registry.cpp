@@ -73,7 +73,9 @@ bool Registry::name_in_use(uid_t uid, const std::string& name) const {
 
 std::string Registry::unused_name(uid_t uid, const std::string& base) const {
   auto name = base;
-  for (int i = 2; name_in_use(uid, name); ++i) name = base + "-" + std::to_string(i);
+  // Room for a number: -1000000 would be the last.
+  const auto stem = base.substr(0, kMaxSessionName - 8) + "-";
+  for (int i = 2; name_in_use(uid, name); ++i) name = stem + std::to_string(i);
   return name;
 }
 

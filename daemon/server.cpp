@@ -205,7 +205,9 @@ void Server::on_drain_progress(const DrainProgress& progress) {
                                        {"total", progress.total},
                                        {"remainingMs", progress.remaining.count()}});
   for (const auto& [number, connection] : connections_)
-    if (connection->client && connection->client->monitors())
+    // The counts are of all users' sessions.
+    if (connection->client && connection->client->monitors() &&
+        is_admin(connection->client->caller()))
       connection->channel->send(FrameType::kEvent, payload);
 }
 

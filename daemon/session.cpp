@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "common/session_name.hpp"
@@ -20,6 +21,24 @@ constexpr std::array<std::pair<SessionState, const char*>, 6> kStates{{
     {SessionState::kStopped, "stopped"},
     {SessionState::kError, "error"},
 }};
+
+// Of a command line, what a list shows: as JSON it may take six times as much, and a whole session
+// must fit one frame.
+constexpr std::size_t kMaxShownCommand = 4096;
+
+std::vector<std::string> shortened(const std::vector<std::string>& words) {
+  std::vector<std::string> shown;
+  std::size_t size = 0;
+  for (const auto& word : words) {
+    size += word.size() + 1;
+    if (size > kMaxShownCommand) {
+      shown.emplace_back("…");
+      break;
+    }
+    shown.push_back(word);
+  }
+  return shown;
+}
 
 Json time_or_null(const std::optional<WallTime>& time) {
   return time ? Json(format_utc(*time)) : Json(nullptr);
@@ -126,7 +145,9 @@ WallTime Session::last_activity() const {
 }
 
 std::uint64_t Session::output_bytes() const {
-  return living() && scrollback ? scrollback->head() : final_output;
+  if (!living() || !scrollback) return final_output;
+  // A host may claim anything; JSON readers know signed numbers.
+  return std::min<std::uint64_t>(scrollback->head(), std::numeric_limits<std::int64_t>::max());
 }
 
 std::string Session::ended_by() const {
@@ -143,7 +164,7 @@ Json to_public_json(const Session& session) {
       {"uid", session.uid},
       {"user", session.user},
       {"state", to_string(session.state())},
-      {"command", session.spec.command},
+      {"command", shortened(session.spec.command)},
       {"cwd", session.spec.cwd},
       {"pid", session.command_pid},
       {"hostPid", session.host_pid},
@@ -166,6 +187,7 @@ Json to_public_json(const Session& session) {
 
 Json to_record(const Session& session) {
   auto record = to_public_json(session);
+  record["command"] = session.spec.command;
   record["formatVersion"] = kRecordVersion;
   record["bootId"] = session.boot_id;
   record["environment"] = session.spec.environment;

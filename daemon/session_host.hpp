@@ -18,6 +18,9 @@ struct SessionManager::Host {
   // Its last words may still be in the socket when its process has ended.
   static constexpr std::chrono::seconds kLastWords{1};
 
+  // After RELEASE; its viewers have 5 s to take the end.
+  static constexpr std::chrono::seconds kReleaseTime{10};
+
   Host(EventLoop& loop, std::function<void()> on_start_overdue, std::function<void()> on_gone,
        std::function<void()> on_terminate_overdue, std::function<void()> on_no_link)
       : start_overdue(loop, std::move(on_start_overdue)),
@@ -28,9 +31,10 @@ struct SessionManager::Host {
   std::unique_ptr<HostLink> link;
   UniqueFd pidfd;
   std::unique_ptr<IoWatch> exit_watch;
-  bool exited = false;             // the process, by its pidfd
-  bool ready = false;              // its command runs or has run
-  bool killed = false;             // by us
+  bool exited = false;  // the process, by its pidfd
+  bool ready = false;   // its command runs or has run
+  bool killed = false;  // by us
+  bool restarting = false;
   Completion<SessionPtr> created;  // who waits for the start
   std::vector<LinkTask> tasks;     // for when the link is there and ready
   std::uint64_t recorded_output = 0;

@@ -181,6 +181,9 @@ void SessionManager::fail_start(const SessionPtr& session, const Error& error) {
   session->link = nullptr;
   registry_.remove(session->id());
   store_.remove(session->id());
+  // One that starts after all must not come back as a session that its creator was told is not.
+  if (!node.empty() && node.mapped()->pidfd && !node.mapped()->exited)
+    starter_.kill(*session, node.mapped()->pidfd.get());
   if (!node.empty() && node.mapped()->created) node.mapped()->created(error);
   const auto waiters = waiters_.extract(session->id());
   if (!waiters.empty())
@@ -210,6 +213,11 @@ void SessionManager::restart(const Caller& caller, std::string_view reference,
     start(std::move(session), done);
   };
   if (!(*found)->living()) return again(*found);
+  // Nothing is ended for a session that could not follow.
+  if (refusal_) return done(*refusal_);
+  if (auto can = starter_.may_start((*found)->uid); !can) return done(can.error());
+  if (std::exchange(host_of((*found)->id()).restarting, true))
+    return done(Error{ErrorCode::kExists, "this session is being restarted already"});
   end(*found);
   // No owner: once the old session is being ended, the new one is owed.
   static const auto kAlways = std::make_shared<int>();
@@ -247,7 +255,8 @@ void SessionManager::attach(const Caller& caller, std::string_view reference,
   auto shared = std::make_shared<UniqueFd>(std::move(connection));
   with_link(*found, [client, shared, done = std::move(done)](Result<HostLink*> link) {
     if (!link) return done(link.error());
-    (*link)->pass_client(client, std::move(*shared));
+    if (!(*link)->pass_client(client, std::move(*shared)))
+      return done(Error{ErrorCode::kTimeout, "the session host does not answer"});
     done(Nothing{});
   });
 }
@@ -316,17 +325,24 @@ void SessionManager::capture(const Caller& caller, std::string_view reference, s
                              Completion<Bytes> done) {
   auto found = registry_.find(caller, reference);
   if (!found) return done(found.error());
-  const auto finish = [lines, done = std::move(done)](Bytes bytes) {
+  if (captures_ >= kMaxCaptures)
+    return done(Error{ErrorCode::kLimit, "too many captures are under way"});
+  ++captures_;
+  const auto finish = [this, lines, done = std::move(done)](Bytes bytes) {
+    --captures_;
     if (bytes.size() > kMaxCapture)
       bytes.erase(bytes.begin(), bytes.end() - static_cast<std::ptrdiff_t>(kMaxCapture));
     keep_last_lines(bytes, lines);
     done(std::move(bytes));
   };
   const auto scrollback = (*found)->scrollback;
-  if (!scrollback) return store_.read_scrollback((*found)->id(), finish);
   auto bytes = std::make_shared<Bytes>();
-  reader_.post([scrollback, bytes] { *bytes = scrollback->tail(kMaxCapture).bytes; },
-               [bytes, finish] { finish(std::move(*bytes)); });
+  reader_.post(
+      [scrollback, bytes, folder = store_.folder(), id = (*found)->id()] {
+        *bytes =
+            scrollback ? scrollback->tail(kMaxCapture).bytes : Store::load_scrollback(folder, id);
+      },
+      [bytes, finish] { finish(std::move(*bytes)); });
 }
 
 void SessionManager::wait(const Caller& caller, std::string_view reference,
@@ -350,17 +366,22 @@ void SessionManager::terminate(const Caller& caller, std::string_view reference,
   wait(caller, (*found)->id(), std::move(owner), std::move(done));
 }
 
-void SessionManager::end(const SessionPtr& session) {
-  if (!session->living() || session->state() == SessionState::kStopping) return;
+void SessionManager::end(const SessionPtr& session, std::chrono::milliseconds at_most) {
+  if (!session->living()) return;
+  auto& host = host_of(session->id());
+  const auto timeout = std::min(at_most, std::chrono::milliseconds(session->spec.stop_timeout_ms));
+  const auto overdue = timeout + kKillMargin;
+  const bool asked = session->state() == SessionState::kStopping;
+  const bool has_deadline = host.terminate_overdue.active();
+  if (asked && has_deadline && host.terminate_overdue.deadline() <= Clock::now() + overdue) return;
+  host.terminate_overdue.start(overdue);
+  // Without a link it is told when it registers, and a command that only starts when it has
+  // started.
+  if (host.link && host.ready) host.link->terminate(timeout, [](const auto&) {});
+  if (asked) return;
   log::info("Terminating PTY for session " + session->name() + " (SIGTERM)",
             {{"PTYD_SESSION_ID", session->id()}, {"PTYD_SIGNAL", "SIGTERM"}});
   (void)set_state(session, SessionState::kStopping);
-  auto& host = host_of(session->id());
-  host.terminate_overdue.start(std::chrono::milliseconds(session->spec.stop_timeout_ms) +
-                               kKillMargin);
-  // Without a link it is told when it registers, and a command that only starts when it has
-  // started.
-  if (host.link && host.ready) host.link->terminate({}, [](const auto&) {});
   changed(session);
 }
 
@@ -409,13 +430,21 @@ void SessionManager::conclude(const SessionPtr& session) {
   if (!waiters.empty())
     for (const auto& waiter : waiters.mapped())
       if (!waiter.owner.expired()) waiter.done(session);
-  forget_oldest();
+  forget_oldest(session->uid);
+}
+
+// Its end is on disk, or of no interest any more: the host may go, and if it does not, its
+// connection is closed.
+void SessionManager::release(const SessionPtr& session) {
+  if (session->link == nullptr) return;
+  session->link->release();
+  host_of(session->id()).gone.start(Host::kReleaseTime);
 }
 
 void SessionManager::forget(const SessionPtr& session) {
   registry_.remove(session->id());
   store_.remove(session->id());
-  if (session->link != nullptr) session->link->release();
+  release(session);
   for (auto* observer : observers_) observer->on_session_removed(*session);
 }
 
@@ -427,10 +456,11 @@ void SessionManager::forget_predecessors(const Session& session) {
   for (const auto& other : old) forget(other);
 }
 
-void SessionManager::forget_oldest() {
+void SessionManager::forget_oldest(uid_t uid) {
   std::vector<SessionPtr> ended;
   for (const auto& [id, session] : registry_.all())
-    if (!session->living() && hosts_.count(id) == 0) ended.push_back(session);
+    if (!session->living() && session->uid == uid && hosts_.count(id) == 0)
+      ended.push_back(session);
   if (ended.size() <= config_.store.keep) return;
   std::sort(ended.begin(), ended.end(),
             [](const auto& a, const auto& b) { return a->ended_at < b->ended_at; });
@@ -467,7 +497,7 @@ void SessionManager::on_saved(const std::string& id, std::uint64_t generation,
   log::info("Saved session state to " + store_.folder() + "/" + id + ".json",
             {{"PTYD_SESSION_ID", id}});
   if (with_scrollback) session->scrollback.reset();
-  if (session->link != nullptr) session->link->release();
+  release(session);
 }
 
 }  // namespace ptyd

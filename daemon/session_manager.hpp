@@ -55,6 +55,8 @@ class SessionManager {
   static constexpr std::chrono::seconds kLinkPatience{5};
   // Fits the queue of a client's connection.
   static constexpr std::uint64_t kMaxCapture = 4 * 1024 * 1024;
+  // Under way at once; each holds up to kMaxCapture bytes.
+  static constexpr std::size_t kMaxCaptures = 64;
   // Over its stop timeout, before the daemon kills a host that does not get its command ended.
   static constexpr std::chrono::seconds kKillMargin{3};
 
@@ -103,7 +105,9 @@ class SessionManager {
                                                    const Register& registration);
 
   // Begins to end a session: asks its command, then makes it. Nothing if it ends or has ended.
-  void end(const SessionPtr& session);
+  // `at_most` shortens its stop timeout.
+  void end(const SessionPtr& session,
+           std::chrono::milliseconds at_most = std::chrono::milliseconds::max());
   // To every attached client of every session.
   void notify_viewers(const Json& event);
   [[nodiscard]] std::size_t viewers() const;
@@ -134,7 +138,9 @@ class SessionManager {
   void fail_start(const SessionPtr& session, const Error& error);
   void forget(const SessionPtr& session);
   void forget_predecessors(const Session& session);
-  void forget_oldest();
+  void forget_oldest(uid_t uid);
+  void release(const SessionPtr& session);
+  [[nodiscard]] std::size_t hosts_of(uid_t uid) const;
 
   void connect(const SessionPtr& session, Host& host, std::unique_ptr<FrameChannel> channel,
                const PeerCredentials& peer);
@@ -169,6 +175,7 @@ class SessionManager {
   std::vector<SessionObserver*> observers_;
   std::map<std::string, std::unique_ptr<Host>> hosts_;  // by session id
   std::map<std::string, std::vector<Waiter>> waiters_;
+  std::size_t captures_ = 0;
   Timer recovery_;
   Timer refresh_;
   UserNames users_;

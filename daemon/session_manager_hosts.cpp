@@ -2,6 +2,7 @@
 // The session hosts: their registering, what they report, and their end.
 #include <signal.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/session_name.hpp"
@@ -27,6 +28,21 @@ std::shared_ptr<ScrollbackReader> open_scrollback(UniqueFd memfd) {
   std::error_code error;
   auto reader = ScrollbackReader::open(std::move(memfd), error);
   return reader ? std::make_shared<ScrollbackReader>(std::move(*reader)) : nullptr;
+}
+
+// As strict as for a session that is asked for: it is shown and recorded like one.
+bool is_sound(const SessionSpec& spec) {
+  CreateRequest request;
+  request.name = spec.name;
+  request.command = spec.command;
+  request.environment = spec.environment;
+  request.cwd = spec.cwd;
+  request.term = spec.term;
+  request.size = {spec.rows, spec.columns};
+  request.stop_input = spec.stop_input;
+  request.stop_timeout = std::chrono::milliseconds(spec.stop_timeout_ms);
+  request.scrollback = spec.scrollback;
+  return !spec.name.empty() && !spec.command.empty() && check(request);
 }
 
 // A registration that no host of ours can send. The answer is the same as for a session that is not
@@ -62,6 +78,8 @@ std::optional<Error> SessionManager::register_host(std::unique_ptr<FrameChannel>
   auto session = registry_.by_id(registration.id);
   auto memfd = channel->take_fd();
   if (session && session->uid != peer.uid) return no_such_session();
+  // Of a session that has been forgotten: its host is on its way out.
+  if (!session && hosts_.count(registration.id) != 0) return no_such_session();
   if (session) {
     // One session has one host. A host that comes again before its old connection was seen to end
     // is known by its process.
@@ -125,14 +143,13 @@ void SessionManager::connect(const SessionPtr& session, Host& host,
 SessionPtr SessionManager::adopt(const PeerCredentials& peer, const Register& registration,
                                  Error& refusal) {
   const auto spec = decode<SessionSpec>(registration.spec);
-  if (!spec || spec->id != registration.id || !is_session_id(spec->id) ||
-      !session_name_problem(spec->name).empty() || spec->command.empty() ||
-      !is_valid(TerminalSize{spec->rows, spec->columns})) {
+  if (!spec || spec->id != registration.id || !is_session_id(spec->id) || !is_sound(*spec)) {
     refusal = {ErrorCode::kBadRequest, "this registration describes no session"};
     return nullptr;
   }
-  if (registry_.living() >= config_.limits.sessions ||
-      (peer.uid != 0 && registry_.living_of(peer.uid) >= config_.limits.sessions_per_user)) {
+  // By hosts, not by living sessions: one whose session has ended takes descriptors, too.
+  if (hosts_.size() >= config_.limits.sessions ||
+      (peer.uid != 0 && hosts_of(peer.uid) >= config_.limits.sessions_per_user)) {
     refusal = {ErrorCode::kLimit, "there are as many sessions as are allowed"};
     return nullptr;
   }
@@ -145,14 +162,21 @@ SessionPtr SessionManager::adopt(const PeerCredentials& peer, const Register& re
   session->boot_id = boot_id_;
   session->restore_state(SessionState::kActive);
   registry_.add(session);
+  log::warn("Adopted session " + session->name() + ", of which there was no record",
+            {{"PTYD_SESSION_ID", session->id()}}, log::Event::kSessionAdopted);
+  for (auto* observer : observers_) observer->on_session_added(*session);
   users_.look_up(peer.uid, [this, session](const UserInfo& user) {
     session->user = user.name;
     if (registry_.by_id(session->id())) changed(session);
   });
-  log::warn("Adopted session " + session->name() + ", of which there was no record",
-            {{"PTYD_SESSION_ID", session->id()}}, log::Event::kSessionAdopted);
-  for (auto* observer : observers_) observer->on_session_added(*session);
   return session;
+}
+
+std::size_t SessionManager::hosts_of(uid_t uid) const {
+  return static_cast<std::size_t>(std::count_if(hosts_.begin(), hosts_.end(), [&](const auto& h) {
+    const auto session = registry_.by_id(h.first);
+    return session && session->uid == uid;
+  }));
 }
 
 void SessionManager::take_over(const SessionPtr& session, Host& host, const Register& registration,
@@ -161,6 +185,9 @@ void SessionManager::take_over(const SessionPtr& session, Host& host, const Regi
   session->scrollback = std::move(scrollback);
   host.ready = true;
   host.start_overdue.stop();
+  starter_.forget(id);
+  // The daemon, or the link, was gone before it could say STARTED.
+  if (session->state() == SessionState::kStarting) (void)set_state(session, SessionState::kActive);
   session->command_pid = static_cast<pid_t>(registration.command_pid);
   session->terminal = printable(registration.terminal).substr(0, 64);
   session->started_at = from_us(registration.started_at);
@@ -168,17 +195,19 @@ void SessionManager::take_over(const SessionPtr& session, Host& host, const Regi
   log::info(
       "Session " + session->name() + " is here (host " + std::to_string(session->host_pid) + ")",
       {{"PTYD_SESSION_ID", id}});
+  if (const auto created = std::exchange(host.created, {})) created(session);
   if (registration.phase == HostPhase::kEnded)
     return on_ended(session, {registration.end_kind, registration.end_value, registration.ended_at,
                               registration.forced});
   if (session->state() == SessionState::kStopped) {
-    // The record is final: a host that says otherwise is not believed.
-    host.link->release();
+    // The record is final, whatever its host thinks.
+    host.link->terminate({}, [](const auto&) {});
     return;
   }
   session->lost_cause.clear();
   session->ended_at.reset();
   if (session->state() == SessionState::kStopping) {
+    end(session);  // its deadline went with the daemon that asked
     host.link->terminate({}, [](const auto&) {});
   } else {
     (void)set_state(session, registration.idle != 0 ? SessionState::kIdle : SessionState::kActive);
@@ -255,15 +284,14 @@ void SessionManager::on_ended(const SessionPtr& session, const HostEnded& ended)
     // Said again. Where it is not on disk yet, on_saved() will release the host.
     if (session->saved_generation != session->generation) return;
     session->scrollback.reset();
-    host.link->release();
-    return;
+    return release(session);
   }
   const bool asked = session->state() == SessionState::kStopping;
   session->final_activity = session->last_activity();
   session->final_output = session->output_bytes();
   session->result = checked_result(ended.kind, ended.value);
   session->forced = ended.forced != 0;
-  session->ended_at = from_us(ended.ended_at);
+  session->ended_at = std::min(from_us(ended.ended_at), std::chrono::system_clock::now());
   host.terminate_overdue.stop();
   (void)set_state(session, SessionState::kStopped);
   const std::initializer_list<log::Field> fields{{"PTYD_SESSION_ID", session->id()}};
@@ -314,7 +342,7 @@ void SessionManager::on_host_gone(const SessionPtr& session) {
     return fail_start(session, {ErrorCode::kStartFailed, "the session host ended", 0, "host"});
   }
   if (!session->living()) {
-    forget_oldest();
+    forget_oldest(session->uid);
     return note_hosts();
   }
   session->final_activity = session->last_activity();
@@ -344,13 +372,13 @@ void SessionManager::on_terminate_overdue(const SessionPtr& session) {
   const auto it = hosts_.find(session->id());
   if (it == hosts_.end() || !session->living()) return;
   auto& host = *it->second;
+  if (host.exited) return;  // about to be concluded
+  // What cannot be killed is not said to have been; should it come back, it is asked again.
+  if (!host.pidfd) return on_host_gone(session);
   log::warn("The host of session " + session->name() + " does not end it; killing the host",
             {{"PTYD_SESSION_ID", session->id()}});
   host.killed = true;
-  if (host.pidfd)
-    starter_.kill(*session, host.pidfd.get());
-  else
-    on_host_gone(session);
+  starter_.kill(*session, host.pidfd.get());
 }
 
 // What the disk says was running and nobody has registered is lost.
@@ -376,7 +404,7 @@ void SessionManager::on_recovery_over() {
 
 void SessionManager::release_ended_hosts() {
   for (const auto& [id, session] : registry_.all())
-    if (!session->living() && session->link != nullptr) session->link->release();
+    if (!session->living()) release(session);
 }
 
 }  // namespace ptyd

@@ -97,17 +97,26 @@ struct Store::Batch {
   std::uint64_t scrollback_bytes = 0;
   std::vector<Item> items;
   std::vector<std::string> removed;
+  std::vector<std::string> not_removed;
   std::string error;  // the first one
 
   void write() {
-    for (const auto& id : removed)
-      for (const char* suffix : {kRecordSuffix, kScrollbackSuffix})
-        ::unlink((folder + "/" + id + suffix).c_str());
+    for (const auto& id : removed) remove_files(id);
     for (auto& item : items) item.error = write_item(item);
     if (auto problem = sync_folder(folder); !problem.empty())
       for (auto& item : items) item.error = problem;
     for (const auto& item : items)
       if (error.empty()) error = item.error;
+  }
+
+  void remove_files(const std::string& id) {
+    for (const char* suffix : {kRecordSuffix, kScrollbackSuffix}) {
+      const auto path = folder + "/" + id + suffix;
+      if (::unlink(path.c_str()) == 0 || errno == ENOENT) continue;
+      if (error.empty()) error = system_error_text("cannot remove " + path, errno);
+      not_removed.push_back(id);
+      return;
+    }
   }
 
   std::string write_item(const Item& item) const {
@@ -158,7 +167,9 @@ Store::Loaded Store::load() {
     auto record = bytes ? Json::parse(*bytes, nullptr, /*allow_exceptions=*/false) : Json();
     const auto its_id = record.is_object() ? record.find("id") : record.end();
     if (!is_session_id(id) || !record.is_object() || its_id == record.end() || *its_id != id) {
-      loaded.problems.push_back(path + " is damaged; set aside as " + name + ".corrupt");
+      auto problem = path;
+      problem.append(" is damaged; set aside as ").append(name).append(".corrupt");
+      loaded.problems.push_back(std::move(problem));
       ::rename(path.c_str(), (path + ".corrupt").c_str());
       continue;
     }
@@ -191,6 +202,7 @@ void Store::remove(const std::string& id) {
 
 void Store::flush(std::function<void(const std::string&)> done) {
   waiting_.push_back(std::move(done));
+  flush_owed_ = writing_;
   if (!writing_) begin_batch();
 }
 
@@ -220,7 +232,9 @@ void Store::on_batch_done(const std::shared_ptr<Batch>& batch) {
     }
     callbacks_.saved(item.id, item.snapshot.generation, item.snapshot.scrollback != nullptr);
   }
+  removed_.insert(batch->not_removed.begin(), batch->not_removed.end());
   update_status(batch->error);
+  if (std::exchange(flush_owed_, false)) return begin_batch();
   if (!batch->error.empty()) {
     retry_.start(interval_);
   } else if (!marked_.empty() || !removed_.empty()) {
@@ -247,11 +261,8 @@ void Store::update_status(const std::string& error) {
   callbacks_.status_changed();
 }
 
-void Store::read_scrollback(const std::string& id, std::function<void(Bytes)> done) {
-  auto bytes = std::make_shared<Bytes>();
-  const auto path = folder_ + "/" + id + kScrollbackSuffix;
-  worker_.post([bytes, path] { *bytes = read_file(path, kMaxScrollback).value_or(Bytes()); },
-               [bytes, done = std::move(done)] { done(std::move(*bytes)); });
+Bytes Store::load_scrollback(const std::string& folder, const std::string& id) {
+  return read_file(folder + "/" + id + kScrollbackSuffix, kMaxScrollback).value_or(Bytes());
 }
 
 void Store::set_limits(std::chrono::milliseconds interval, std::uint64_t scrollback_bytes) {

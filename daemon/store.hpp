@@ -58,8 +58,8 @@ class Store {
   // Writes what is marked now and calls back when nothing is left to write, or with the error of
   // the attempt.
   void flush(std::function<void(const std::string& error)> done);
-  // The kept end of an ended session's scrollback; empty when there is none.
-  void read_scrollback(const std::string& id, std::function<void(Bytes)> done);
+  // The kept end of an ended session's scrollback; empty when there is none. Blocks: for a worker.
+  static Bytes load_scrollback(const std::string& folder, const std::string& id);
 
   void set_limits(std::chrono::milliseconds interval, std::uint64_t scrollback_bytes);
   // "ok" or the error of the last attempt.
@@ -81,6 +81,7 @@ class Store {
   std::set<std::string> removed_;
   std::vector<std::function<void(const std::string&)>> waiting_;
   bool writing_ = false;
+  bool flush_owed_ = false;  // what was asked for after the batch under way had been put together
   std::string status_ = "ok";
   Timer coalesce_;
   Timer retry_;

@@ -94,10 +94,7 @@ TEST_F(StoreTest, KeepsTheEndOfTheScrollback) {
   store->mark(kId);
   EXPECT_EQ(flush(*store), "");
   EXPECT_EQ(read(file(".scrollback")), text);
-  std::optional<Bytes> bytes;
-  store->read_scrollback(kId, [&](Bytes b) { bytes = std::move(b); });
-  ASSERT_TRUE(test::run_until(loop, [&] { return bytes.has_value(); }));
-  EXPECT_EQ(as_text(*bytes), text);
+  EXPECT_EQ(as_text(Store::load_scrollback(store->folder(), kId)), text);
 }
 
 TEST_F(StoreTest, RemovesBothFiles) {

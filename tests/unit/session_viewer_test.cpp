@@ -258,9 +258,9 @@ TEST(SessionViewer, AFullScreenProgramIsRestoredAndDrawsAnew) {
 // about the file it opened was, when `ptyctl new` attached a moment later.
 TEST(SessionViewer, AllOfAShortSessionIsShownAsItIs) {
   SessionDriver daemon;
-  ASSERT_TRUE(daemon.start_bash(
-      gated("trap 'echo drawn' WINCH; printf '\\033[?1049hfirst\\n'; while :; do read -t 0.05 x; "
-            "done")));
+  ASSERT_TRUE(daemon.start_bash(gated(
+      "trap 'echo drawn' WINCH; printf '\\033[?1049hfirst\\n'; while :; do read -t 0.05 x && echo "
+      "got $x; done")));
   auto first = daemon.attach();
   first->type("\n");
   ASSERT_TRUE(first->wait_text("first"));
@@ -272,7 +272,7 @@ TEST(SessionViewer, AllOfAShortSessionIsShownAsItIs) {
   EXPECT_EQ(second->restore, "");
   EXPECT_EQ(second->attached->position, 0U);
   second->type("marker\n");
-  ASSERT_TRUE(second->wait_text("marker"));
+  ASSERT_TRUE(second->wait_text("got marker"));
   EXPECT_EQ(second->output.find("drawn"), std::string::npos);
   EXPECT_EQ(daemon.request(HostTerminate{})->error, 0U);
 }

@@ -70,8 +70,9 @@ void SessionManager::load() {
     const auto session = from_record(record, problem);
     if (!session) {
       const auto id = record.value("id", "");
-      log::error("State: " + store_.folder() + "/" + id + ".json: " + problem + "; set aside as " +
-                 id + ".json.corrupt");
+      auto line = "State: " + store_.folder();
+      line.append("/").append(id).append(".json: ").append(problem);
+      log::error(line.append("; set aside as ").append(id).append(".json.corrupt"));
       store_.set_aside(id);
       continue;
     }
@@ -160,10 +161,10 @@ void SessionManager::start_named(const Caller& caller, CreateRequest request, co
   session->size = request.size;
   session->boot_id = boot_id_;
   session->final_activity = from_us(session->spec.created_at);
-  start(std::move(session), std::move(done));
+  start(session, std::move(done));
 }
 
-void SessionManager::start(SessionPtr session, Completion<SessionPtr> done) {
+void SessionManager::start(const SessionPtr& session, Completion<SessionPtr> done) {
   registry_.add(session);
   auto& host = host_of(session->id());
   host.created = std::move(done);
@@ -196,7 +197,7 @@ void SessionManager::restart(const Caller& caller, std::string_view reference,
                              Completion<SessionPtr> done) {
   auto found = registry_.find(caller, reference);
   if (!found) return done(found.error());
-  const auto again = [this, old = *found, done = std::move(done)](const Result<SessionPtr>& ended) {
+  const auto again = [this, old = *found, done](const Result<SessionPtr>& ended) {
     if (!ended) return done(ended.error());
     CreateRequest request;
     request.name = old->name();
@@ -210,7 +211,7 @@ void SessionManager::restart(const Caller& caller, std::string_view reference,
     session->size = old->size;
     session->boot_id = boot_id_;
     session->final_activity = from_us(session->spec.created_at);
-    start(std::move(session), done);
+    start(session, done);
   };
   if (!(*found)->living()) return again(*found);
   // Nothing is ended for a session that could not follow.

@@ -132,7 +132,7 @@ class SessionManager {
   void serve_link_tasks(const SessionPtr& session, Host& host);
 
   Status may_create(uid_t uid, const CreateRequest& request) const;
-  void start(SessionPtr session, Completion<SessionPtr> done);
+  void start(const SessionPtr& session, Completion<SessionPtr> done);
   void start_named(const Caller& caller, CreateRequest request, const UserInfo& user,
                    Completion<SessionPtr> done);
   void fail_start(const SessionPtr& session, const Error& error);

@@ -271,6 +271,19 @@ TEST(Stop, AHungHostIsKilledWithItsTree) {
   EXPECT_EQ(final_record.value("endedBy", ""), "SIGKILL");
 }
 
+// Whoever gives a session a stop timeout of an hour holds up the stop of everybody's daemon.
+TEST(Stop, WaitsForNoSessionLongerThanConfigured) {
+  Daemon daemon(DaemonOptions{.config = "stop: {session_timeout: 300ms}\n"});
+  auto client = daemon.connect();
+  const auto session =
+      create(client, "stubborn", stubborn_command(), {{"stopTimeoutMs", 3'600'000}});
+  ASSERT_TRUE(wait_printed(client, "stubborn", "armed"));
+  const auto begin = SteadyClock::now();
+  EXPECT_EQ(daemon.terminate(), kSuccess);
+  EXPECT_LT(SteadyClock::now() - begin, seconds(10));
+  EXPECT_EQ(record(daemon, session.value("id", "")).value("endedBy", ""), "SIGKILL");
+}
+
 // State that cannot be written is said loudly and holds nothing up.
 TEST(Stop, AFullDiskHoldsNothingUp) {
   Daemon daemon;
@@ -371,6 +384,28 @@ TEST(Drain, AfterTwiceTheGraceTheRestIsEndedAndNamed) {
   EXPECT_TRUE(daemon.wait_for_log("Drain: 1 session left after the grace time; extending it once"));
   EXPECT_TRUE(daemon.wait_for_log(
       "Drain: abandoning session endless of [^ ]+ \\(sleep 1000, 0 clients attached, idle for"));
+}
+
+// A restart that could not be followed by a start had ended the session all the same.
+TEST(Drain, ARefusedRestartEndsNothing) {
+  Daemon daemon;
+  auto client = daemon.connect();
+  const auto before = create(client, "job", {"sleep", "1000"});
+  ASSERT_TRUE(client.request("drain").answered);
+  EXPECT_EQ(client.request("restart", {{"session", "job"}}).code(), "draining");
+  const auto after = client.request("status", {{"session", "job"}}).result;
+  EXPECT_EQ(after.value("state", ""), "active");
+  EXPECT_EQ(after.value("pid", 0), before.value("pid", 1));
+}
+
+// A command line that JSON makes six times as long did not fit a frame, and no list could be had.
+TEST(List, ALongCommandFitsAFrame) {
+  Daemon daemon;
+  auto client = daemon.connect();
+  create(client, "long", {"bash", "-c", "sleep 1000", std::string(9'000, '\x01')});
+  const auto list = client.request("list");
+  ASSERT_EQ(list.items.size(), 1U);
+  EXPECT_EQ(list.items.front().json["item"].value("name", ""), "long");
 }
 
 TEST(Drain, StopDuringADrainStops) {

@@ -201,6 +201,61 @@ TEST(Survive, DamagedRecordsAreSetAside) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+// A command ended while the daemon was away, and its record still said "starting": the session hung
+// in that state, and its host was never released.
+TEST(Survive, ACommandThatEndedBeforeItsStartWasRecordedHasEnded) {
+  Daemon daemon;
+  std::string id;
+  Json starting;
+  {
+    auto client = daemon.connect();
+    id = create(client, "job", {"bash", "-c", "read; exit 6"}).value("id", "");
+    ASSERT_TRUE(eventually([&] {
+      starting = record(daemon, id);
+      return starting.is_object() && starting.value("state", "") == "active";
+    }));
+  }
+  auto viewer = daemon.connect();
+  ASSERT_TRUE(viewer.attach("job"));
+  daemon.kill9();
+  starting["state"] = "starting";
+  starting["startedAt"] = nullptr;
+  starting["hostPid"] = 0;
+  write_file(daemon.state_dir() + "/sessions/" + id + ".json", starting.dump());
+  ASSERT_TRUE(viewer.input("\n"));
+  ASSERT_TRUE(viewer.wait_ended());
+  daemon.start();
+  auto client = daemon.connect();
+  const auto ended = client.request("wait", {{"session", "job"}}).result;
+  EXPECT_EQ(ended.value("state", ""), "stopped");
+  EXPECT_EQ(ended.value("exitStatus", -1), 6);
+  EXPECT_TRUE(eventually([&] { return daemon.hosts().empty(); })) << "the host is not released";
+}
+
+// A session that was being ended when the daemon died had no deadline with the next one.
+TEST(Survive, ASessionThatWasBeingEndedIsEndedByTheNextDaemon) {
+  Daemon daemon(DaemonOptions{.config = "sessions: {stop_timeout: 300ms}\n"});
+  pid_t host = 0;
+  {
+    auto client = daemon.connect();
+    const auto session = create(client, "stubborn", stubborn_command());
+    host = session.value("hostPid", 0);
+    ASSERT_TRUE(wait_printed(client, "stubborn", "armed"));
+    ASSERT_EQ(::kill(host, SIGSTOP), 0);
+    client.begin_request("terminate", {{"session", "stubborn"}});
+    ASSERT_TRUE(eventually([&] {
+      const auto written = record(daemon, session.value("id", ""));
+      return written.is_object() && written.value("state", "") == "stopping";
+    }));
+  }
+  daemon.kill9();
+  ASSERT_EQ(::kill(host, SIGCONT), 0);
+  daemon.start();
+  auto client = daemon.connect();
+  const auto ended = client.request("wait", {{"session", "stubborn"}}).result;
+  EXPECT_EQ(ended.value("endedBy", ""), "SIGKILL");
+}
+
 // A stranger that claims to be a session host gets nothing, and the session is as before.
 TEST(Survive, ForgedRegistrationsAreRefused) {
   Daemon daemon;

@@ -197,7 +197,14 @@ void SessionManager::restart(const Caller& caller, std::string_view reference,
                              Completion<SessionPtr> done) {
   auto found = registry_.find(caller, reference);
   if (!found) return done(found.error());
-  const auto again = [this, old = *found, done](const Result<SessionPtr>& ended) {
+  if ((*found)->living()) {
+    // Nothing is ended for a session that could not follow.
+    if (refusal_) return done(*refusal_);
+    if (auto can = starter_.may_start((*found)->uid); !can) return done(can.error());
+    if (std::exchange(host_of((*found)->id()).restarting, true))
+      return done(Error{ErrorCode::kExists, "this session is being restarted already"});
+  }
+  const auto again = [this, old = *found, done = std::move(done)](const Result<SessionPtr>& ended) {
     if (!ended) return done(ended.error());
     CreateRequest request;
     request.name = old->name();
@@ -214,11 +221,6 @@ void SessionManager::restart(const Caller& caller, std::string_view reference,
     start(session, done);
   };
   if (!(*found)->living()) return again(*found);
-  // Nothing is ended for a session that could not follow.
-  if (refusal_) return done(*refusal_);
-  if (auto can = starter_.may_start((*found)->uid); !can) return done(can.error());
-  if (std::exchange(host_of((*found)->id()).restarting, true))
-    return done(Error{ErrorCode::kExists, "this session is being restarted already"});
   end(*found);
   // No owner: once the old session is being ended, the new one is owed.
   static const auto kAlways = std::make_shared<int>();

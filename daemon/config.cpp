@@ -74,6 +74,12 @@ constexpr std::array<std::pair<const char*, log::Target>, 3> kTargets{{
     {"stderr", log::Target::kStderr},
 }};
 
+constexpr std::array<std::pair<const char*, StarterChoice>, 3> kStarters{{
+    {"auto", StarterChoice::kAuto},
+    {"systemd", StarterChoice::kSystemd},
+    {"direct", StarterChoice::kDirect},
+}};
+
 template <typename Words, typename T>
 std::string set_word(T& out, const std::string& text, const Words& words) {
   std::string expected;
@@ -120,6 +126,9 @@ const Key kKeys[] = {
        return set_count(c.limits.clients_per_user, t, 1, kMaxCount);
      },
      [](const Config& c) { return std::to_string(c.limits.clients_per_user); }},
+    {"sessions.starter",
+     [](Config& c, const std::string& t) { return set_word(c.sessions.starter, t, kStarters); },
+     [](const Config& c) { return get_word(c.sessions.starter, kStarters); }},
     {"sessions.program",
      [](Config& c, const std::string& t) -> std::string {
        if (!t.empty() && t.front() != '/') return "expected an absolute path";

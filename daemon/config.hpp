@@ -13,6 +13,9 @@
 
 namespace ptyd {
 
+// Who starts session hosts. kAuto: systemd when it has started the daemon.
+enum class StarterChoice { kAuto, kSystemd, kDirect };
+
 // Every key of config/ptyd.yaml, which says what each means.
 struct Config {
   struct {
@@ -26,6 +29,7 @@ struct Config {
     std::uint64_t clients_per_user = 250;
   } limits;
   struct {
+    StarterChoice starter = StarterChoice::kAuto;
     std::string program;  // empty: looked for, see find_session_program()
     std::string term = "xterm-256color";
     std::uint64_t scrollback = 1024 * 1024;

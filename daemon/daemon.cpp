@@ -24,6 +24,11 @@ std::string required_program(const Config& config) {
   return program;
 }
 
+bool wants_systemd(StarterChoice choice) {
+  return choice == StarterChoice::kSystemd ||
+         (choice == StarterChoice::kAuto && is_systemd_service());
+}
+
 // Everyone may have sessions on the machine's daemon; a user's is the user's alone.
 unsigned socket_mode(Scope scope) { return scope == Scope::kSystem ? 0666 : 0600; }
 
@@ -39,7 +44,11 @@ Daemon::Daemon(Scope scope, Paths paths, const Config& config, const Environment
       lock_(paths_.runtime_dir, identity_),
       listener_(paths_.socket, socket_mode(scope_)),
       service_manager_(loop_),
-      starter_(loop_, listener_.path()),
+      systemd_(wants_systemd(config.sessions.starter)
+                   ? make_systemd(loop_, scope_, listener_.path())
+                   : nullptr),
+      direct_starter_(loop_, listener_.path()),
+      starter_(systemd_ ? systemd_->starter() : direct_starter_),
       sessions_(loop_, config, paths_.state_dir, starter_),
       lifecycle_(loop_, config, sessions_, service_manager_),
       core_{loop_, identity_, sessions_, lifecycle_, {}},
@@ -50,6 +59,7 @@ Daemon::Daemon(Scope scope, Paths paths, const Config& config, const Environment
   core_.connections = [this] { return server_.clients(); };
   lifecycle_.set_client_control({
       .refuse_new = [this] { server_.refuse_new_clients(); },
+      .stop_listening = [this] { listener_.stop(); },
       .broadcast = [this](const Json& event) { return server_.broadcast(event); },
       .close_all = [this](std::function<void()> done) { server_.close_all(std::move(done)); },
   });
@@ -77,12 +87,29 @@ int Daemon::run() {
 
 void Daemon::on_signal(const signalfd_siginfo& info) {
   switch (static_cast<int>(info.ssi_signo)) {
-    case SIGTERM: return lifecycle_.stop("Received SIGTERM");
+    case SIGTERM: return on_sigterm();
     case SIGINT: return lifecycle_.stop("Received SIGINT");
     case SIGHUP: return begin_reload();
     case SIGCHLD: return reap_orphans();
     default: return;
   }
+}
+
+// A restart of the unit ends no session, a stop ends all; only systemd knows which of them this is.
+void Daemon::on_sigterm() {
+  constexpr char kReceived[] = "Received SIGTERM";
+  if (!systemd_) return lifecycle_.stop(kReceived);
+  if (std::exchange(asking_for_job_, true)) {
+    log::info(std::string(kReceived) + ", already shutting down");
+    return;
+  }
+  systemd_->ask_own_job([this, kReceived](const Result<std::string>& job) {
+    if (!job)
+      log::warn("Cannot tell whether this is a stop or a restart: " + job.error().message +
+                "; taking it for a stop");
+    const bool restarts = job && (*job == "restart" || *job == "try-restart");
+    restarts ? lifecycle_.hand_over(kReceived) : lifecycle_.stop(kReceived);
+  });
 }
 
 // Session hosts are known by their pidfds; this only keeps zombies away: of hosts that were started

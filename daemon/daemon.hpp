@@ -17,6 +17,7 @@
 #include "daemon/server.hpp"
 #include "daemon/service_manager.hpp"
 #include "daemon/session_manager.hpp"
+#include "daemon/systemd.hpp"
 #include "daemon/worker.hpp"
 
 namespace ptyd {
@@ -31,6 +32,7 @@ class Daemon {
 
  private:
   void on_signal(const signalfd_siginfo& info);
+  void on_sigterm();
   void reap_orphans();
   void begin_reload();
   void on_reloaded(const ConfigResult& result);
@@ -44,13 +46,16 @@ class Daemon {
   InstanceLock lock_;
   Listener listener_;
   ServiceManager service_manager_;
-  DirectStarter starter_;
+  std::unique_ptr<Systemd> systemd_;  // null: session hosts are children
+  DirectStarter direct_starter_;
+  HostStarter& starter_;
   SessionManager sessions_;
   Lifecycle lifecycle_;
   Core core_;
   Server server_;
   std::unique_ptr<FrontEnd> bus_;
   Worker config_reader_;
+  bool asking_for_job_ = false;
   bool reloading_ = false;
   bool reload_again_ = false;
   int exit_status_ = 0;

@@ -65,9 +65,9 @@ void DirectStarter::start(const Session& session, std::function<void(Error)> fai
   auto& child = children_[id];
   child.failed = std::move(failed);
   pid_t pid = 0;
-  if (const int error = spawn_host(program_, socket_path_, id, pid); error != 0) {
+  if (const int error = spawn_host(program(), socket_path_, id, pid); error != 0) {
     fail_later(id, {ErrorCode::kStartFailed,
-                    "cannot start the session host " + program_ + ": " +
+                    "cannot start the session host " + program() + ": " +
                         std::generic_category().message(error),
                     error, "host"});
     return;

@@ -27,6 +27,16 @@ class HostStarter {
   virtual void forget(const std::string& id) = 0;
   // Kills a host that does not obey, and all it carries.
   virtual void kill(const Session& session, int host_pidfd) = 0;
+  // The systemd unit that carries, or is to carry, the session of this id; empty if none does.
+  [[nodiscard]] virtual std::string unit_of(const std::string& id) const = 0;
+
+  void set_program(std::string program) { program_ = std::move(program); }
+
+ protected:
+  [[nodiscard]] const std::string& program() const { return program_; }
+
+ private:
+  std::string program_;
 };
 
 // Without systemd: the host is a child process, so of the daemon's own uid only.
@@ -38,8 +48,7 @@ class DirectStarter final : public HostStarter {
   void start(const Session& session, std::function<void(Error)> failed) override;
   void forget(const std::string& id) override;
   void kill(const Session& session, int host_pidfd) override;
-
-  void set_program(std::string program) { program_ = std::move(program); }
+  [[nodiscard]] std::string unit_of(const std::string&) const override { return {}; }
 
  private:
   struct Child {
@@ -51,7 +60,6 @@ class DirectStarter final : public HostStarter {
 
   EventLoop& loop_;
   std::string socket_path_;
-  std::string program_;
   std::map<std::string, Child> children_;  // started and not yet registered
 };
 

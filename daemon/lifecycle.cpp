@@ -89,7 +89,9 @@ std::string Lifecycle::status_text() const {
     case DaemonState::kDraining:
       return living == 0 ? "Drained, no new sessions"
                          : "Draining, " + plural(living, "session") + " left";
-    case DaemonState::kStopping: return "Stopping, " + plural(living, "session") + " left";
+    case DaemonState::kStopping:
+      return handing_over_ ? "Handing over " + plural(living, "session") + " to the next daemon"
+                           : "Stopping, " + plural(living, "session") + " left";
     default:
       return plural(living, "session") + ", " + plural(sessions_.viewers(), "client") + " attached";
   }
@@ -219,17 +221,34 @@ void Lifecycle::end_all_sessions() {
 
 // ---- stop ----
 
-void Lifecycle::stop(const std::string& reason) {
+// False when it is finishing already.
+bool Lifecycle::begin_to_finish(const std::string& reason, bool handing_over) {
   if (state_ == DaemonState::kStopping || state_ == DaemonState::kStopped) {
     log::info(reason + ", already shutting down");
-    return;
+    return false;
   }
   stop_begun_ = Clock::now();
-  log::info(reason + ", shutting down gracefully...", {}, log::Event::kStopBegun);
+  handing_over_ = handing_over;
+  log::info(reason + (handing_over ? ", handing over to the next daemon..."
+                                   : ", shutting down gracefully..."),
+            {}, log::Event::kStopBegun);
   grace_.stop();
   set_state(DaemonState::kStopping);
   service_manager_.stopping(status_text());
   tick();
+  return true;
+}
+
+void Lifecycle::hand_over(const std::string& reason) {
+  if (!begin_to_finish(reason, true)) return;
+  sessions_.refuse_new_sessions(
+      Error{ErrorCode::kShuttingDown, "ptyd is being restarted; try again"});
+  if (clients_.stop_listening) clients_.stop_listening();
+  await_requests();
+}
+
+void Lifecycle::stop(const std::string& reason) {
+  if (!begin_to_finish(reason, false)) return;
   sessions_.refuse_new_sessions(Error{ErrorCode::kShuttingDown, "ptyd is shutting down"});
   if (clients_.refuse_new) clients_.refuse_new();
   log::info("Stopped accepting new connections");
@@ -247,6 +266,10 @@ void Lifecycle::stop(const std::string& reason) {
   const auto clients = clients_.broadcast ? clients_.broadcast(event) : 0;
   log::info("Broadcasting shutdown message to " + plural(clients + viewers, "client"));
 
+  await_requests();
+}
+
+void Lifecycle::await_requests() {
   enter(Step::kRequests, config_.stop.request_timeout);
   if (requests_ == 0) next_after(Step::kRequests);
 }
@@ -277,9 +300,10 @@ void Lifecycle::next_after(Step step) {
   step_timer_.stop();
   switch (step) {
     case Step::kNone: return;
-    case Step::kRequests: return end_sessions();
+    case Step::kRequests: return handing_over_ ? save() : end_sessions();
     case Step::kSessions: return save();
-    case Step::kSave: return let_hosts_go();
+    // A host that is let go would end with its daemon.
+    case Step::kSave: return handing_over_ ? close_clients() : let_hosts_go();
     case Step::kHosts: return close_clients();
     case Step::kClients: return finish();
   }
@@ -322,7 +346,9 @@ void Lifecycle::finish() {
   ticker_.stop();
   set_state(DaemonState::kStopped);
   const auto elapsed = since(stop_begun_);
-  log::info("Graceful shutdown complete in " + format_duration(elapsed),
+  const auto what = handing_over_ ? "Handed over " + plural(sessions_.registry().living(), "session")
+                                  : std::string("Graceful shutdown complete");
+  log::info(what + " in " + format_duration(elapsed),
             {{"PTYD_ELAPSED_MS", std::to_string(elapsed.count())}}, log::Event::kStopComplete);
   if (on_finished_) on_finished_(exit_status_);
 }

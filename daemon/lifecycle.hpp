@@ -46,6 +46,8 @@ struct DrainOptions {
 // What a stop needs of those who serve clients.
 struct ClientControl {
   std::function<void()> refuse_new;
+  // Who connects from now on waits for the next daemon.
+  std::function<void()> stop_listening;
   // To every client that is connected; how many there are.
   std::function<std::size_t(const Json& event)> broadcast;
   // Delivers what is queued and closes; calls back when all are gone.
@@ -82,6 +84,8 @@ class Lifecycle final : private SessionObserver {
   Status cancel_drain(const Caller& caller);
   // `reason` begins the log: "Received SIGTERM". A second stop is logged and ignored.
   void stop(const std::string& reason);
+  // Exits and leaves every session running for the next daemon, which is about to start.
+  void hand_over(const std::string& reason);
 
   [[nodiscard]] RequestToken begin_request();
   // What the service manager shows.
@@ -99,6 +103,8 @@ class Lifecycle final : private SessionObserver {
   void on_last_host_gone() override;
 
   void set_state(DaemonState next);
+  bool begin_to_finish(const std::string& reason, bool handing_over);
+  void await_requests();
   void note_progress();
   void report_drain();
   void on_grace_over();
@@ -134,6 +140,7 @@ class Lifecycle final : private SessionObserver {
 
   Step step_ = Step::kNone;
   Clock::time_point stop_begun_;
+  bool handing_over_ = false;
   int exit_status_ = 0;
   std::size_t requests_ = 0;
   std::shared_ptr<bool> alive_;  // false once destroyed, for tokens and callbacks that live on

@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "common/message.hpp"
+#include "common/protocol.hpp"
 #include "common/unix_socket.hpp"
 #include "daemon/log.hpp"
 
@@ -37,6 +39,18 @@ std::string bound_path(int fd) {
   return address.sun_path;
 }
 
+constexpr char kCannotStart[] = "ptyd cannot start; its log says why";
+
+void turn_away_from(int listener, const char* reason) {
+  const auto payload = encode(ProtocolError{to_string(ErrorCode::kShuttingDown), reason});
+  const auto frame = encode_frame(ProtocolError::kType, payload);
+  for (int i = 0; i < kBacklog; ++i) {
+    const UniqueFd peer(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!peer) return;
+    [[maybe_unused]] const auto n = ::send(peer.get(), frame.data(), frame.size(), MSG_NOSIGNAL);
+  }
+}
+
 }  // namespace
 
 Listener::Listener(const std::string& path, unsigned mode) : path_(path) {
@@ -54,6 +68,7 @@ Listener::Listener(const std::string& path, unsigned mode) : path_(path) {
 
 Listener::~Listener() {
   if (!passed_ && fd_) ::unlink(path_.c_str());
+  if (passed_ && !on_connection_) turn_away_from(fd_.get(), kCannotStart);
 }
 
 void Listener::adopt(int fd) {
@@ -102,6 +117,20 @@ void Listener::start(EventLoop& loop, std::function<void(UniqueFd)> on_connectio
   on_connection_ = std::move(on_connection);
   pause_ = std::make_unique<Timer>(loop, [this] { watch_->set_events(EPOLLIN); });
   watch_ = std::make_unique<IoWatch>(loop, fd_.get(), EPOLLIN, [this](auto) { on_readable(); });
+}
+
+void Listener::stop() {
+  pause_.reset();
+  watch_.reset();
+}
+
+void Listener::turn_away() {
+  if (::sd_listen_fds(1) != 1 ||
+      ::sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, nullptr, 0) <= 0)
+    return;
+  const UniqueFd listener(SD_LISTEN_FDS_START);
+  ::fcntl(listener.get(), F_SETFL, O_NONBLOCK);
+  turn_away_from(listener.get(), kCannotStart);
 }
 
 void Listener::on_readable() {

@@ -25,9 +25,16 @@ class Listener {
 
   // Accepts from now on.
   void start(EventLoop& loop, std::function<void(UniqueFd)> on_connection);
+  // Accepts no more: who connects to a passed socket waits for the next daemon.
+  void stop();
   [[nodiscard]] bool passed() const { return passed_; }
   // Where clients find it.
   [[nodiscard]] const std::string& path() const { return path_; }
+
+  // For a daemon that cannot start: tells so those who wait at a passed socket, since systemd would
+  // otherwise start the next one for them at once, and so on. The destructor does it, too, for a
+  // socket on which nothing was accepted.
+  static void turn_away();
 
  private:
   void adopt(int fd);

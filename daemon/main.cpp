@@ -13,6 +13,7 @@
 #include "daemon/config.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/descriptor_limit.hpp"
+#include "daemon/listener.hpp"
 #include "daemon/log.hpp"
 #include "daemon/paths.hpp"
 
@@ -59,8 +60,11 @@ int run(const Options& options) {
   const auto paths = find_paths(scope, options.paths);
   const auto loaded = load_config(paths.config, paths.config_must_exist, environment);
   for (const auto& problem : loaded.problems) std::fprintf(stderr, "ptyd: %s\n", problem.c_str());
-  if (!loaded.problems.empty()) return kExitConfig;
-  if (options.check) return 0;
+  if (options.check) return loaded.problems.empty() ? 0 : kExitConfig;
+  if (!loaded.problems.empty()) {
+    Listener::turn_away();
+    return kExitConfig;
+  }
   prepare_folder(paths.runtime_dir, scope == Scope::kSystem ? 0755 : 0700);
   prepare_folder(paths.state_dir, 0700);
   // Blocked here, before the log starts its thread, so that only the loop ever takes them.
@@ -77,6 +81,7 @@ int run(const Options& options) {
     status = daemon.run();
   } catch (const std::exception& e) {
     log::error(std::string("Cannot start: ") + e.what());
+    Listener::turn_away();
   }
   log::finish(status);
   return status;
@@ -98,6 +103,7 @@ int main(int argc, char** argv) {
     return run(options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "ptyd: %s\n", e.what());
+    ptyd::Listener::turn_away();
     return kExitFailure;
   }
 }

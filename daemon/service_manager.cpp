@@ -2,10 +2,17 @@
 #include "daemon/service_manager.hpp"
 
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
 
 namespace ptyd {
+
+bool is_systemd_service() {
+  const char* pid = std::getenv("SYSTEMD_EXEC_PID");
+  return pid != nullptr && std::to_string(::getpid()) == pid && ::sd_booted() > 0;
+}
 
 ServiceManager::ServiceManager(EventLoop& loop) {
   std::uint64_t microseconds = 0;

@@ -9,6 +9,9 @@
 
 namespace ptyd {
 
+// Whether systemd has started this very process ($SYSTEMD_EXEC_PID, systemd.exec(5), since 248).
+bool is_systemd_service();
+
 // What is said to the service manager (sd_notify(3)); without one every call does nothing.
 class ServiceManager {
  public:

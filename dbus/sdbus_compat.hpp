@@ -60,6 +60,9 @@ inline std::string sender(const sdbus::IObject& object) {
   return name == nullptr ? std::string() : name;
 }
 
+// After the last uponSignal() of a proxy.
+inline void finish_registration(sdbus::IProxy&) {}
+
 #else
 
 using ReplyError = const sdbus::Error*;
@@ -95,6 +98,8 @@ inline std::string sender(const sdbus::IObject& object) {
   const auto* message = object.getCurrentlyProcessedMessage();
   return message == nullptr ? std::string() : message->getSender();
 }
+
+inline void finish_registration(sdbus::IProxy& proxy) { proxy.finishRegistration(); }
 
 #endif
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "dbus/session_unit.hpp"
+
+#include <chrono>
+#include <cstdint>
+
+#include "dbus/bus_values.hpp"
+
+namespace ptyd {
+namespace {
+
+// What a host takes at most beyond its session's stop timeout: 3 s of SIGKILL, 5 s for viewers that
+// take the end slowly, 3 s for a daemon that takes note of it.
+constexpr std::chrono::seconds kStopMargin{15};
+// PAM modules may ask the network.
+constexpr std::chrono::seconds kStartTimeout{10};
+
+template <typename T>
+void add(UnitProperties& properties, const char* name, T value) {
+  properties.emplace_back(std::string(name), sdbus::Variant(std::move(value)));
+}
+
+std::uint64_t to_usec(std::chrono::microseconds time) {
+  return static_cast<std::uint64_t>(time.count());
+}
+
+}  // namespace
+
+std::string session_unit_name(const std::string& id) { return "ptyd-session-" + id + ".service"; }
+
+UnitProperties session_unit(const Session& session, Scope scope, const std::string& program,
+                            const std::string& socket_path) {
+  using Command = sdbus::Struct<std::string, std::vector<std::string>, bool>;
+  const std::vector<std::string> words{program, "--socket", socket_path, "--id", session.id()};
+  UnitProperties unit;
+  add(unit, "Description",
+      "Terminal session " + session.name() + " of " + bus_text(session.user));
+  add(unit, "Slice", std::string("ptyd.slice"));
+  // The start job ends once the host's program runs, or with why it does not.
+  add(unit, "Type", std::string("exec"));
+  add(unit, "ExecStart", std::vector<Command>{Command(program, words, false)});
+  if (scope == Scope::kSystem) {
+    add(unit, "User", std::to_string(session.uid));
+    add(unit, "PAMName", std::string("ptyd"));
+  }
+  add(unit, "StandardInput", std::string("null"));
+  add(unit, "StandardOutput", std::string("journal"));
+  add(unit, "StandardError", std::string("journal"));
+  // The host ends its session itself, in order; SIGKILL to all that is left when it does not.
+  add(unit, "KillMode", std::string("mixed"));
+  add(unit, "TimeoutStartUSec", to_usec(kStartTimeout));
+  add(unit, "TimeoutStopUSec",
+      to_usec(std::chrono::milliseconds(session.spec.stop_timeout_ms) + kStopMargin));
+  // One process that ate too much memory is not its whole session.
+  add(unit, "OOMPolicy", std::string("continue"));
+  // The record tells how it ended; a unit that failed need not stay for that.
+  add(unit, "CollectMode", std::string("inactive-or-failed"));
+  // At a shutdown ptyd stops first, and ends the sessions in order.
+  add(unit, "Before", std::vector<std::string>{"ptyd.service"});
+  return unit;
+}
+
+}  // namespace ptyd

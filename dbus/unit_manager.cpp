@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "dbus/unit_manager.hpp"
+
+#include <systemd/sd-login.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "daemon/log.hpp"
+#include "daemon/systemd.hpp"
+#include "daemon/unit_journal.hpp"
+
+namespace ptyd {
+namespace {
+
+constexpr char kSystemd[] = "org.freedesktop.systemd1";
+constexpr char kSystemdPath[] = "/org/freedesktop/systemd1";
+constexpr char kManager[] = "org.freedesktop.systemd1.Manager";
+constexpr char kUnit[] = "org.freedesktop.systemd1.Unit";
+constexpr char kJob[] = "org.freedesktop.systemd1.Job";
+constexpr char kProperties[] = "org.freedesktop.DBus.Properties";
+// For systemd to answer a call.
+constexpr std::chrono::seconds kCallTimeout{10};
+
+using AuxiliaryUnits = std::vector<sdbus::Struct<std::string, UnitProperties>>;
+
+// The unit that this process is the service of; empty when it is none's.
+std::string own_unit(bool system) {
+  char* name = nullptr;
+  const int error = system ? ::sd_pid_get_unit(0, &name) : ::sd_pid_get_user_unit(0, &name);
+  if (error < 0) return {};
+  const std::unique_ptr<char, void (*)(void*)> owned(name, &std::free);
+  return name;
+}
+
+}  // namespace
+
+// The connection with what refers to it, which goes first.
+struct UnitManager::Link {
+  Link(EventLoop& loop, std::unique_ptr<sdbus::IConnection> connection,
+       std::unique_ptr<sdbus::IProxy> systemd, std::function<void(const std::string&)> on_lost)
+      : bus(loop, std::move(connection), std::move(on_lost)), manager(std::move(systemd)) {}
+
+  BusConnection bus;
+  std::unique_ptr<sdbus::IProxy> manager;
+  std::unique_ptr<sdbus::IProxy> unit;  // the daemon's own
+  std::unique_ptr<sdbus::IProxy> job;   // that unit's
+};
+
+UnitManager::UnitManager(EventLoop& loop, bool system)
+    : loop_(loop),
+      system_(system),
+      own_job_overdue_(loop,
+                       [this] {
+                         answer_own_job(Error{ErrorCode::kTimeout, "systemd does not answer"});
+                       }),
+      connector_(loop),
+      explainer_(loop) {}
+
+UnitManager::~UnitManager() = default;
+
+// ---- the connection ----
+
+void UnitManager::with_link(Task task) {
+  if (link_) return task(link_.get());
+  if (waiting_.size() >= kMaxWaiting)
+    return task(Error{ErrorCode::kLimit, "too many requests wait for systemd"});
+  waiting_.push_back(std::move(task));
+  connect();
+}
+
+void UnitManager::connect() {
+  if (std::exchange(connecting_, true)) return;
+  struct Opened {
+    std::unique_ptr<sdbus::IConnection> connection;
+    std::unique_ptr<sdbus::IProxy> manager;  // goes before its connection
+    std::string problem;
+  };
+  const auto opened = std::make_shared<Opened>();
+  const auto job = [opened, system = system_, this] {
+    try {
+      opened->connection =
+          system ? sdbus::createSystemBusConnection() : sdbus::createSessionBusConnection();
+      opened->connection->setMethodCallTimeout(kCallTimeout);
+      opened->manager = sdbus_compat::make_proxy(*opened->connection, kSystemd, kSystemdPath);
+      // Called from the loop, once the connection is driven by it.
+      opened->manager->uponSignal("JobRemoved")
+          .onInterface(kManager)
+          .call([this](std::uint32_t, const sdbus::ObjectPath&, const std::string& unit,
+                       const std::string& result) { on_job_removed(unit, result); });
+      opened->manager->uponSignal("UnitRemoved")
+          .onInterface(kManager)
+          .call([this](const std::string& unit, const sdbus::ObjectPath&) {
+            on_unit_removed(unit);
+          });
+      sdbus_compat::finish_registration(*opened->manager);
+    } catch (const sdbus::Error& e) {
+      opened->problem = e.getMessage();
+    }
+  };
+  connector_.post(job, [this, opened] {
+    connecting_ = false;
+    if (opened->problem.empty()) {
+      try {
+        link_ = std::make_unique<Link>(loop_, std::move(opened->connection),
+                                       std::move(opened->manager),
+                                       [this](const std::string& reason) { on_lost(reason); });
+        link_->bus.start();
+        // Without it systemd sends no signals.
+        link_->bus.send([this] {
+          link_->manager->callMethodAsync("Subscribe").onInterface(kManager).uponReplyInvoke(
+              [](sdbus_compat::ReplyError) {});
+        });
+      } catch (const std::exception& e) {
+        link_.reset();
+        opened->problem = e.what();
+      }
+    }
+    if (opened->problem.empty()) return on_connected(link_.get());
+    opened->manager.reset();
+    log::warn("Cannot reach systemd: " + opened->problem);
+    on_connected(Error{ErrorCode::kStartFailed, "cannot reach systemd: " + opened->problem});
+  });
+}
+
+void UnitManager::on_connected(Result<Link*> link) {
+  for (const auto& task : std::exchange(waiting_, {})) task(link);
+}
+
+// What was under way shows by the hosts that register, or do not in time.
+void UnitManager::on_lost(const std::string& reason) {
+  log::warn("The connection to systemd is gone (" + reason + "); making another when needed");
+  link_.reset();
+}
+
+// ---- units ----
+
+void UnitManager::start(const std::string& unit, UnitProperties properties,
+                        std::function<void(const Error&)> failed) {
+  starts_[unit] = {std::move(failed)};
+  with_link([this, unit, properties = std::move(properties)](Result<Link*> link) {
+    if (!link) {
+      loop_.post([this, unit, error = link.error()] { fail(unit, error); });
+      return;
+    }
+    (*link)->bus.send([this, l = *link, unit, properties] {
+      l->manager->callMethodAsync("StartTransientUnit")
+          .onInterface(kManager)
+          // The job's mode: a unit of this name that is there already is an error.
+          .withArguments(unit, std::string("fail"), properties, AuxiliaryUnits{})
+          .uponReplyInvoke([this, unit](sdbus_compat::ReplyError error, const sdbus::ObjectPath&) {
+            if (error)
+              fail(unit, {ErrorCode::kStartFailed, "systemd says: " + error->getMessage()});
+          });
+    });
+  });
+}
+
+void UnitManager::forget(const std::string& unit) { starts_.erase(unit); }
+
+void UnitManager::on_job_removed(const std::string& unit, const std::string& result) {
+  const auto it = starts_.find(unit);
+  if (it == starts_.end()) return;
+  if (result == "done")
+    it->second.job_done = true;
+  else
+    explain(unit, result);
+}
+
+void UnitManager::on_unit_removed(const std::string& unit) {
+  const auto it = starts_.find(unit);
+  if (it != starts_.end() && it->second.job_done)
+    fail(unit, {ErrorCode::kStartFailed, "the session host ended before it registered", 0, "host"});
+}
+
+void UnitManager::explain(const std::string& unit, const std::string& result) {
+  if (std::exchange(starts_.at(unit).explaining, true)) return;
+  const auto failure = std::make_shared<UnitFailure>();
+  explainer_.post([failure, unit] { *failure = read_unit_failure(unit); },
+                  [this, failure, unit, result] {
+                    if (failure->by_pam)
+                      return fail(unit, {ErrorCode::kDenied,
+                                         "your account may not have sessions: " + failure->reason});
+                    fail(unit, {ErrorCode::kStartFailed,
+                                "systemd cannot start the session host: " +
+                                    (failure->reason.empty() ? "its start job ended as " + result
+                                                             : failure->reason)});
+                  });
+}
+
+void UnitManager::fail(const std::string& unit, const Error& error) {
+  const auto node = starts_.extract(unit);
+  if (!node.empty()) node.mapped().failed(error);
+}
+
+void UnitManager::kill(const std::string& unit, int signal) {
+  with_link([unit, signal](Result<Link*> link) {
+    if (!link) return log::warn("Cannot kill " + unit + ": " + link.error().message);
+    (*link)->bus.send([l = *link, unit, signal] {
+      l->manager->callMethodAsync("KillUnit")
+          .onInterface(kManager)
+          .withArguments(unit, std::string("all"), static_cast<std::int32_t>(signal))
+          .uponReplyInvoke([unit](sdbus_compat::ReplyError error) {
+            if (error) log::warn("Cannot kill " + unit + ": " + error->getMessage());
+          });
+    });
+  });
+}
+
+// ---- the daemon's own job ----
+
+void UnitManager::ask_own_job(Completion<std::string> done) {
+  own_job_ = std::move(done);
+  own_job_overdue_.start(Systemd::kPatience);
+  const auto unit = own_unit(system_);
+  if (unit.empty())
+    return answer_own_job(Error{ErrorCode::kUnsupported, "ptyd is no unit of systemd"});
+  with_link([this, unit](Result<Link*> link) {
+    if (!link) return answer_own_job(link.error());
+    (*link)->bus.send([this, l = *link, unit] {
+      l->manager->callMethodAsync("GetUnit")
+          .onInterface(kManager)
+          .withArguments(unit)
+          .uponReplyInvoke([this, l](sdbus_compat::ReplyError error,
+                                     const sdbus::ObjectPath& path) {
+            if (error)
+              return answer_own_job(Error{ErrorCode::kInternal, error->getMessage()});
+            ask_for_job(*l, path);
+          });
+    });
+  });
+}
+
+void UnitManager::ask_for_job(Link& link, const sdbus::ObjectPath& own_unit) {
+  link.unit = sdbus_compat::make_proxy(link.bus.get(), kSystemd, own_unit.c_str());
+  link.bus.send([this, &link] {
+    link.unit->callMethodAsync("Get")
+        .onInterface(kProperties)
+        .withArguments(std::string(kUnit), std::string("Job"))
+        .uponReplyInvoke([this, &link](sdbus_compat::ReplyError error, const sdbus::Variant& job) {
+          if (error) return answer_own_job(Error{ErrorCode::kInternal, error->getMessage()});
+          const auto id_and_path = job.get<sdbus::Struct<std::uint32_t, sdbus::ObjectPath>>();
+          if (std::get<0>(id_and_path) == 0) return answer_own_job(std::string());
+          ask_for_type(link, std::get<1>(id_and_path));
+        });
+  });
+}
+
+void UnitManager::ask_for_type(Link& link, const sdbus::ObjectPath& job) {
+  link.job = sdbus_compat::make_proxy(link.bus.get(), kSystemd, job.c_str());
+  link.bus.send([this, &link] {
+    link.job->callMethodAsync("Get")
+        .onInterface(kProperties)
+        .withArguments(std::string(kJob), std::string("JobType"))
+        .uponReplyInvoke([this](sdbus_compat::ReplyError error, const sdbus::Variant& type) {
+          if (error) return answer_own_job(Error{ErrorCode::kInternal, error->getMessage()});
+          answer_own_job(type.get<std::string>());
+        });
+  });
+}
+
+void UnitManager::answer_own_job(const Result<std::string>& answer) {
+  own_job_overdue_.stop();
+  if (const auto done = std::exchange(own_job_, {})) done(answer);
+}
+
+}  // namespace ptyd

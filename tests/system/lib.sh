@@ -4,6 +4,8 @@
 # shellcheck source=script/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../script/lib.sh"
 
+# What is made here is for all users of a machine.
+umask 022
 here=$root/tests/system
 # Where the machines have the test program.
 # shellcheck disable=SC2034 # for those that source this
@@ -74,11 +76,11 @@ prepare_build() {
 with_build() { if [ -z "$build_lower" ]; then "$@"; else in_overlay "$build_lower" "$@"; fi; }
 
 build_targets() {
-  # Once: ninja runs cmake again itself when that is needed.
+  # Once: ninja runs cmake again itself when that is needed. Without what would be stripped anyway.
   if [ ! -e "$build/build.ninja" ] &&
     ! with_build cmake -S "$source_inside" -B "$build_inside" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-      -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_INSTALL_SYSCONFDIR=/etc -DCMAKE_INSTALL_LIBEXECDIR=libexec \
-      -DPTYD_TESTS=ON >"$build/configure.log" 2>&1; then
+      -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -DNDEBUG" -DCMAKE_INSTALL_PREFIX=/usr \
+      -DCMAKE_INSTALL_SYSCONFDIR=/etc -DCMAKE_INSTALL_LIBEXECDIR=libexec -DPTYD_TESTS=ON >"$build/configure.log" 2>&1; then
     cat "$build/configure.log" >&2
     die "cmake failed, see above"
   fi

@@ -26,6 +26,7 @@ inline constexpr std::size_t kMaxCommandWords = 4096;
 inline constexpr std::size_t kMaxSpecBytes = kMaxFramePayload - 1024;
 inline constexpr std::size_t kMaxStopInput = 1024;
 inline constexpr std::size_t kMaxTerm = 64;
+inline constexpr std::uint32_t kMaxStopTimeoutMs = 24 * 60 * 60 * 1000;
 inline constexpr std::uint16_t kDefaultRows = 24;
 inline constexpr std::uint16_t kDefaultColumns = 80;
 // Beyond this a terminal size is a mistake or an attack on programs that allocate rows x columns.

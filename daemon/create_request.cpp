@@ -10,7 +10,7 @@
 namespace ptyd {
 namespace {
 
-constexpr std::chrono::milliseconds kMaxStopTimeout = std::chrono::hours(24);
+constexpr std::chrono::milliseconds kMaxStopTimeout{kMaxStopTimeoutMs};
 
 Error bad(std::string message) { return {ErrorCode::kBadRequest, std::move(message)}; }
 

@@ -83,14 +83,17 @@ int run_health(const GlobalOptions& options) {
   });
 }
 
-// Until nobody reads it or the daemon is lost; the exit status, or nothing for the latter.
+// Until nobody reads it or the daemon is lost; the exit status, or nothing for the latter. A daemon
+// that was stopped is not lost: connecting again could start it again.
 std::optional<int> monitor(const GlobalOptions& options, Connection& connection) {
   int status = kSucceeded;
   bool leave = false;
+  bool stopped = false;
   connection.set_on_event([&](const Json& event) {
     status = options.json != JsonMode::kOff ? print_json(event, options.json)
                                             : print(event_line(event) + "\n");
     leave = status != kSucceeded || reader_left();
+    stopped |= text_of(event, "type") == "server.shutdown";
   });
   const auto reply = connection.call({"monitor"});
   if (reply.failure && reply.failure->code != kConnectionLost) {
@@ -98,7 +101,9 @@ std::optional<int> monitor(const GlobalOptions& options, Connection& connection)
     return kFailed;
   }
   if (!reply.failure && connection.run_until([&leave] { return leave; })) return status;
-  return std::nullopt;
+  if (!stopped) return std::nullopt;
+  print_error("the daemon closed the connection");
+  return kFailed;
 }
 
 int run_monitor(const GlobalOptions& options) {

@@ -93,6 +93,11 @@ TEST(Reconnect, MonitorSaysSoAndGoesOn) {
     create(client, "", {"true"});
     return monitor.out().text().find("session.new") != std::string::npos;
   }));
+  // Nor does it bring a daemon back that somebody has stopped.
+  daemon.terminate();
+  EXPECT_EQ(monitor.wait_exit(), (ExitResult{EndKind::kExited, 1}));
+  EXPECT_EQ(monitor.err().text().find("closed the connection\n"),
+            monitor.err().text().rfind("closed the connection"));
 }
 
 }  // namespace

@@ -83,8 +83,8 @@ TEST(Run, EndsAsItsCommandDoes) {
   {
     Service service(daemon, {}, bash("exit 7"));
     EXPECT_EQ(service.process().wait_exit(), (ExitResult{EndKind::kExited, 7}));
-    EXPECT_TRUE(service.notify().has("READY=1"));
-    EXPECT_TRUE(service.notify().has("STOPPING=1"));
+    EXPECT_TRUE(service.notify().wait_for("READY=1"));
+    EXPECT_TRUE(service.notify().wait_for("STOPPING=1"));
     EXPECT_EQ(service.process().err().text(), "");
   }
   for (const int signal : {SIGKILL, SIGSEGV, SIGTERM, SIGINT}) {
@@ -155,7 +155,7 @@ TEST(Run, AStopTypesTheStopInput) {
   ASSERT_TRUE(service.notify().wait_for("READY=1"));
   ASSERT_TRUE(service.notify().wait_for("STATUS=Running"));
   EXPECT_EQ(service.stop(), (ExitResult{EndKind::kExited, 3}));
-  EXPECT_TRUE(service.notify().has("STOPPING=1"));
+  EXPECT_TRUE(service.notify().wait_for("STOPPING=1"));
 }
 
 TEST(Run, AStopEndsWhatDoesNotListen) {

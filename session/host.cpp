@@ -349,7 +349,7 @@ void Host::report_end() {
 void Host::on_give_up() {
   if (!stopping_ && !supervised_ && link_.registered()) return give_up_timer_.start(kUnheardTime);
   log_line("nobody took note of the end of the session");
-  if (!supervised_) return fail(0);
+  if (!supervised_) return quit({});
   released_ = true;
   quit_if_done();  // its viewers have a bound of their own
 }

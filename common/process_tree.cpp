@@ -59,8 +59,13 @@ pid_t parent_of(pid_t pid) {
   return parent;
 }
 
-bool is_descendant(pid_t root, pid_t pid) {
+bool contains(std::span<const pid_t> pids, pid_t pid) {
+  return std::find(pids.begin(), pids.end(), pid) != pids.end();
+}
+
+bool is_descendant(pid_t root, pid_t pid, std::span<const pid_t> without) {
   for (int depth = 0; depth < 10'000 && pid > 1; ++depth) {
+    if (contains(without, pid)) return false;
     pid = parent_of(pid);
     if (pid == root) return true;
   }
@@ -69,18 +74,24 @@ bool is_descendant(pid_t root, pid_t pid) {
 
 }  // namespace
 
-std::vector<pid_t> descendants(pid_t root) {
+std::vector<pid_t> children(pid_t parent) {
   std::vector<pid_t> found;
-  append_children(root, found);
+  append_children(parent, found);
+  return found;
+}
+
+std::vector<pid_t> descendants(pid_t root, std::span<const pid_t> without) {
+  auto found = children(root);
+  std::erase_if(found, [&](pid_t pid) { return contains(without, pid); });
   for (std::size_t i = 0; i < found.size() && found.size() < kMaxTreeSize; ++i)
     append_children(found[i], found);
   return found;
 }
 
-bool signal_descendant(pid_t root, pid_t pid, int signal) {
+bool signal_descendant(pid_t root, pid_t pid, int signal, std::span<const pid_t> without) {
   // The pidfd first, the check after: once held, it cannot come to mean another process.
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd || !is_descendant(root, pid)) return false;
+  if (!pidfd || !is_descendant(root, pid, without)) return false;
   return ::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0) == 0;
 }
 

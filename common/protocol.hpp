@@ -22,6 +22,11 @@ inline constexpr char kProtocolMagic[] = "PTYD";
 // Command line, environment and paths of one session, together: they must fit one frame.
 inline constexpr std::size_t kMaxCommandBytes = 48 * 1024;
 inline constexpr std::size_t kMaxCommandWords = 4096;
+// An encoded SessionSpec must fit REGISTER, with the other fields of that.
+inline constexpr std::size_t kMaxSpecBytes = kMaxFramePayload - 1024;
+inline constexpr std::size_t kMaxStopInput = 1024;
+inline constexpr std::size_t kMaxTerm = 64;
+inline constexpr std::uint32_t kMaxStopTimeoutMs = 24 * 60 * 60 * 1000;
 inline constexpr std::uint16_t kDefaultRows = 24;
 inline constexpr std::uint16_t kDefaultColumns = 80;
 // Beyond this a terminal size is a mistake or an attack on programs that allocate rows x columns.
@@ -168,12 +173,14 @@ struct Register {
   EndKind end_kind = EndKind::kExited;
   std::int32_t end_value = 0;
   std::int64_t ended_at = 0;
-  std::uint8_t forced = 0;  // see HostEnded
-  Bytes spec;               // the SessionSpec it was given, encoded
+  std::uint8_t forced = 0;      // see HostEnded
+  Bytes spec;                   // the SessionSpec it was given, encoded
+  std::uint8_t supervised = 0;  // its unit is its owner's own: ptyd neither started nor ends it
+  std::uint8_t stopping = 0;    // see HostStatus
   template <typename F>
   void fields(F&& f) {
     f(phase), f(id), f(command_pid), f(terminal), f(started_at), f(idle), f(viewers);
-    f(end_kind), f(end_value), f(ended_at), f(forced), f(spec);
+    f(end_kind), f(end_value), f(ended_at), f(forced), f(spec), f(supervised), f(stopping);
   }
 };
 
@@ -205,10 +212,11 @@ struct HostStatus {
   std::uint8_t idle = 0;
   std::uint32_t viewers = 0;
   std::uint16_t rows = 0, columns = 0;
+  std::uint8_t stopping = 0;  // a signal to the host itself, as a stop of its unit is, ends it
   friend bool operator==(const HostStatus&, const HostStatus&) = default;
   template <typename F>
   void fields(F&& f) {
-    f(idle), f(viewers), f(rows), f(columns);
+    f(idle), f(viewers), f(rows), f(columns), f(stopping);
   }
 };
 

@@ -9,6 +9,7 @@
 #include "common/text.hpp"
 #include "common/version.hpp"
 #include "ctl/connection.hpp"
+#include "ctl/create_options.hpp"
 #include "ctl/socket_choice.hpp"
 
 namespace ptyd {
@@ -94,17 +95,42 @@ CLI::Option* add_sessions_argument(CLI::App& verb, std::vector<std::string>& ses
       ->check(session_problem);
 }
 
+void add_session_options(CLI::App& verb, CreateOptions& options) {
+  verb.add_option("--size", options.size, "Size of the terminal")
+      ->type_name("ROWSxCOLUMNS")
+      ->check(size_problem);
+  verb.add_option("--cwd", options.cwd, "Folder to run in; by default this one")->type_name("PATH");
+  verb.add_option("--env", options.environment, "Set a variable, or pass on one that is set here")
+      ->type_name("NAME[=VALUE]")
+      ->allow_extra_args(false)
+      ->check(environment_problem);
+  verb.add_option("--stop-input", options.stop_input,
+                  "Line to type when the session is to end; C escapes")
+      ->type_name("TEXT")
+      ->check(stop_input_problem);
+  verb.add_option("--stop-timeout", options.stop_timeout, "From asking it to end to SIGKILL")
+      ->type_name("TIME")
+      ->check(stop_timeout_problem);
+  verb.add_option("--scrollback", options.scrollback, "How much output to keep")
+      ->type_name("SIZE")
+      ->check(scrollback_problem);
+}
+
 void throw_usage(const std::string& message) {
   throw CLI::ParseError(message, CLI::ExitCodes::ValidationError);
 }
 
-int with_connection(const GlobalOptions& options, const std::function<int(Connection&)>& work) {
+std::optional<std::string> find_socket(const GlobalOptions& options) {
   std::string problem;
-  const auto path = choose_socket(options.socket, options.user, options.system, problem);
-  if (!path) {
-    print_error(problem);
-    return kFailed;
-  }
+  auto path = choose_socket(options.socket, options.user, options.system, problem);
+  if (!path) print_error(problem);
+  return path;
+}
+
+int with_connection(const GlobalOptions& options, const std::function<int(Connection&)>& work) {
+  const auto path = find_socket(options);
+  if (!path) return kFailed;
+  std::string problem;
   EventLoop loop;
   const auto connection = Connection::open(loop, *path, problem);
   if (!connection) {
@@ -125,6 +151,7 @@ int run_ptyctl(std::vector<std::string> words) {
   app.fallthrough();
   add_global_options(app, cli);
   add_session_verbs(app, cli);
+  add_run_verb(app, cli);
   add_list_verbs(app, cli);
   add_text_verbs(app, cli);
   add_end_verbs(app, cli);

@@ -13,6 +13,7 @@
 namespace ptyd {
 
 class Connection;
+struct CreateOptions;
 
 struct GlobalOptions {
   std::string socket;  // empty: choose_socket() decides
@@ -34,6 +35,7 @@ struct Cli {
 };
 
 void add_session_verbs(CLI::App& app, Cli& cli);  // new, attach, detach
+void add_run_verb(CLI::App& app, Cli& cli);       // run
 void add_list_verbs(CLI::App& app, Cli& cli);     // list, status
 void add_text_verbs(CLI::App& app, Cli& cli);     // send, capture
 void add_end_verbs(CLI::App& app, Cli& cli);      // wait, terminate, kill, restart
@@ -54,8 +56,14 @@ std::string unguarded(std::string word);
 CLI::Option* add_session_argument(CLI::App& verb, std::string& session);
 CLI::Option* add_sessions_argument(CLI::App& verb, std::vector<std::string>& sessions);
 
+// What `new` and `run` can say about the session.
+void add_session_options(CLI::App& verb, CreateOptions& options);
+
 // Bad usage that a verb finds in its options, before anything is done. Reported like CLI11's own.
 [[noreturn]] void throw_usage(const std::string& message);
+
+// The chosen daemon's socket; nothing, and it is reported, when there is no way to tell.
+std::optional<std::string> find_socket(const GlobalOptions& options);
 
 // Connects to the chosen daemon and runs `work`; reports why when there is none.
 int with_connection(const GlobalOptions& options, const std::function<int(Connection&)>& work);

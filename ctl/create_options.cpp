@@ -7,10 +7,10 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
-#include <limits>
 #include <system_error>
 
 #include "common/scrollback.hpp"
+#include "common/session_name.hpp"
 #include "common/text.hpp"
 #include "ctl/environment.hpp"
 
@@ -49,6 +49,30 @@ Json own_environment() {
 std::string with_line_end(std::string text) {
   if (text.empty() || text.back() != '\n') text += '\n';
   return text;
+}
+
+constexpr std::uint64_t kDefaultScrollback = 1024 * 1024;
+constexpr std::uint32_t kDefaultStopTimeoutMs = 5000;
+constexpr std::uint32_t kDefaultIdleAfterMs = 60'000;
+constexpr char kDefaultTerm[] = "xterm-256color";
+
+// What the daemon takes for the type of a terminal.
+bool is_terminal_type(const std::string& term) {
+  return !term.empty() && term.size() <= kMaxTerm && is_valid_utf8(term) &&
+         printable(term) == term && term.find('/') == std::string::npos;
+}
+
+// As it counts for kMaxCommandBytes: with what each word takes in the kernel.
+std::size_t weight(const std::vector<std::string>& words) {
+  std::size_t total = 0;
+  for (const auto& word : words) total += word.size() + sizeof(std::uint32_t);
+  return total;
+}
+
+void set_variable(std::vector<std::string>& environment, const std::string& name,
+                  const std::string& value) {
+  std::erase_if(environment, [&](const auto& entry) { return entry.starts_with(name + "="); });
+  environment.push_back(name + "=" + value);
 }
 
 // Empty when the folder has been removed: the daemon then takes the home folder.
@@ -98,10 +122,8 @@ std::string stop_input_problem(const std::string& text) {
 
 std::string stop_timeout_problem(const std::string& text) {
   const auto timeout = parse_duration(text);
-  if (timeout && timeout->count() > 0 &&
-      timeout->count() <= std::numeric_limits<std::int32_t>::max())
-    return {};
-  return "'" + printable(text) + "' is no time, give one such as 5s or 2min";
+  if (timeout && timeout->count() > 0 && timeout->count() <= kMaxStopTimeoutMs) return {};
+  return "'" + printable(text) + "' is no time of at most 1d, give one such as 5s or 2min";
 }
 
 std::string scrollback_problem(const std::string& text) {
@@ -154,6 +176,47 @@ Json create_params(const CreateOptions& options, std::optional<TerminalSize> fal
   if (const auto size = parse_size(options.scrollback)) params["scrollbackBytes"] = *size;
   if (options.queue) params["queue"] = true;
   return params;
+}
+
+SessionSpec run_spec(const CreateOptions& options) {
+  SessionSpec spec;
+  spec.id = new_session_id();
+  spec.name = options.name;
+  spec.command = options.command;
+  for (const auto& text : options.environment) {
+    const auto name = text.substr(0, text.find('='));
+    if (name.size() < text.size())
+      set_variable(spec.environment, name, text.substr(name.size() + 1));
+    else if (const auto value = environment_variable(name))
+      set_variable(spec.environment, name, *value);
+  }
+  spec.cwd = absolute_folder(options.cwd);
+  const auto term = environment_variable("TERM").value_or("");
+  spec.term = is_terminal_type(term) ? term : kDefaultTerm;
+  const auto size = parse_terminal_size(options.size).value_or(TerminalSize());
+  spec.rows = size.rows;
+  spec.columns = size.columns;
+  spec.scrollback = parse_size(options.scrollback).value_or(kDefaultScrollback);
+  std::string problem;
+  if (const auto input = unescaped(options.stop_input, problem); input && !input->empty())
+    spec.stop_input = with_line_end(*input);
+  const auto timeout = parse_duration(options.stop_timeout);
+  spec.stop_timeout_ms =
+      timeout ? static_cast<std::uint32_t>(timeout->count()) : kDefaultStopTimeoutMs;
+  spec.idle_after_ms = kDefaultIdleAfterMs;
+  spec.created_at = to_us(std::chrono::system_clock::now());
+  return spec;
+}
+
+std::string run_spec_problem(const SessionSpec& spec) {
+  if (spec.command.size() + spec.environment.size() > kMaxCommandWords ||
+      weight(spec.command) + weight(spec.environment) + spec.cwd.size() > kMaxCommandBytes)
+    return "command and environment are too long, at most " + std::to_string(kMaxCommandWords) +
+           " words and " + format_size(kMaxCommandBytes) + " are allowed";
+  if (spec.command.front().empty()) return "the command must not be empty";
+  if (spec.stop_input.size() > kMaxStopInput)
+    return "the stop input is too long, at most " + format_size(kMaxStopInput) + " are allowed";
+  return {};
 }
 
 }  // namespace ptyd

@@ -14,7 +14,7 @@ namespace ptyd {
 // "24x80": rows, then columns. Nothing for anything else and for sizes that is_valid() refuses.
 std::optional<TerminalSize> parse_terminal_size(std::string_view text);
 
-// What `ptyctl new` was given, each already checked by its *_problem function.
+// What `ptyctl new` or `ptyctl run` was given, each already checked by its *_problem function.
 struct CreateOptions {
   std::string name;
   std::string size;
@@ -39,5 +39,11 @@ std::string command_problem(const CreateOptions& options);
 // The parameters of `create`. The session gets the caller's folder, TERM, COLORTERM and locale;
 // `fallback_size`, if any, is that of the terminal it will be attached to.
 Json create_params(const CreateOptions& options, std::optional<TerminalSize> fallback_size);
+
+// The session that `ptyctl run` hosts itself, with a new id. It inherits the environment, so this
+// holds only what was set over it.
+SessionSpec run_spec(const CreateOptions& options);
+// What a daemon would not accept of it, or empty.
+std::string run_spec_problem(const SessionSpec& spec);
 
 }  // namespace ptyd

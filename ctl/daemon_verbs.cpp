@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
+#include <optional>
 
 #include "common/text.hpp"
 #include "ctl/block.hpp"
@@ -7,6 +8,7 @@
 #include "ctl/connection.hpp"
 #include "ctl/drain.hpp"
 #include "ctl/event_text.hpp"
+#include "ctl/reconnect.hpp"
 #include "ctl/relative_time.hpp"
 #include "ctl/session_view.hpp"
 #include "ctl/table.hpp"
@@ -81,24 +83,43 @@ int run_health(const GlobalOptions& options) {
   });
 }
 
-int run_monitor(const GlobalOptions& options) {
-  return with_connection(options, [&](Connection& connection) {
-    int status = kSucceeded;
-    bool leave = false;
-    connection.set_on_event([&](const Json& event) {
-      status = options.json != JsonMode::kOff ? print_json(event, options.json)
-                                              : print(event_line(event) + "\n");
-      leave = status != kSucceeded || reader_left();
-    });
-    const auto reply = connection.call({"monitor"});
-    if (reply.failure) {
-      print_error(reply.failure->message);
-      return kFailed;
-    }
-    if (connection.run_until([&leave] { return leave; })) return status;
-    print_error("the daemon closed the connection");
-    return kFailed;
+// Until nobody reads it or the daemon is lost; the exit status, or nothing for the latter. A daemon
+// that was stopped is not lost: connecting again could start it again.
+std::optional<int> monitor(const GlobalOptions& options, Connection& connection) {
+  int status = kSucceeded;
+  bool leave = false;
+  bool stopped = false;
+  connection.set_on_event([&](const Json& event) {
+    status = options.json != JsonMode::kOff ? print_json(event, options.json)
+                                            : print(event_line(event) + "\n");
+    leave = status != kSucceeded || reader_left();
+    stopped |= text_of(event, "type") == "server.shutdown";
   });
+  const auto reply = connection.call({"monitor"});
+  if (reply.failure && reply.failure->code != kConnectionLost) {
+    print_error(reply.failure->message);
+    return kFailed;
+  }
+  if (!reply.failure && connection.run_until([&leave] { return leave; })) return status;
+  if (!stopped) return std::nullopt;
+  print_error("the daemon closed the connection");
+  return kFailed;
+}
+
+int run_monitor(const GlobalOptions& options) {
+  const auto path = find_socket(options);
+  if (!path) return kFailed;
+  EventLoop loop;
+  std::string problem;
+  auto connection = Connection::open(loop, *path, problem);
+  while (connection) {
+    if (const auto status = monitor(options, *connection)) return *status;
+    print_error_hint("[the daemon closed the connection, waiting for the next one]");
+    connection = reconnect(loop, *path, problem);
+    if (connection) print_error_hint("[connected again]");
+  }
+  print_error(problem);
+  return kFailed;
 }
 
 }  // namespace

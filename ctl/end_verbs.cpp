@@ -7,6 +7,7 @@
 #include "common/text.hpp"
 #include "ctl/cli.hpp"
 #include "ctl/connection.hpp"
+#include "ctl/reconnect.hpp"
 #include "ctl/session_view.hpp"
 
 namespace ptyd {
@@ -17,22 +18,29 @@ constexpr std::size_t kMaxAtOnce = 32;
 constexpr auto kAsLongAsItTakes = Clock::duration::zero();
 
 int run_wait(const GlobalOptions& global, const std::string& name) {
-  return with_connection(global, [&](Connection& connection) {
-    Connection::Request request{"wait", {{"session", name}}};
-    request.patience = kAsLongAsItTakes;
-    const auto reply = connection.call(request);
-    if (reply.failure) {
-      print_error(reply.failure->message);
-      return kFailed;
-    }
-    const SessionView session(reply.result);
-    if (global.json != JsonMode::kOff)
-      if (const int status = print_json(reply.result, global.json); status != kSucceeded)
-        return status;
-    if (const auto status = session.shell_status()) return *status;
-    print_error("session " + session.name + " " + session.how_it_ended());
-    return kFailed;
-  });
+  int status = kFailed;
+  const int called =
+      call_until_answered(global, "wait", {name}, [&](const std::string&, const Reply& reply) {
+        if (reply.failure) return print_error(reply.failure->message);
+        const SessionView session(reply.result);
+        if (global.json != JsonMode::kOff)
+          if (status = print_json(reply.result, global.json); status != kSucceeded) return;
+        status = session.shell_status().value_or(kFailed);
+        if (!session.shell_status())
+          print_error("session " + session.name + " " + session.how_it_ended());
+      });
+  return called == kSucceeded ? status : called;
+}
+
+int run_terminate(const GlobalOptions& global, const std::vector<std::string>& sessions) {
+  int status = kSucceeded;
+  const int called = call_until_answered(global, "terminate", sessions,
+                                         [&](const std::string& session, const Reply& reply) {
+                                           if (!reply.failure) return;
+                                           print_error(session + ": " + reply.failure->message);
+                                           status = kFailed;
+                                         });
+  return called == kSucceeded ? status : called;
 }
 
 // Makes the same request of several sessions, some at once. One line for each that fails.
@@ -92,9 +100,7 @@ void add_terminate(CLI::App& app, Cli& cli) {
   auto* verb = app.add_subcommand("terminate", "End sessions in order, and wait for it");
   add_sessions_argument(*verb, *sessions);
   verb->callback([&cli, sessions] {
-    cli.action = [&cli, sessions] {
-      return run_for_each(cli.options, "terminate", Json::object(), *sessions);
-    };
+    cli.action = [&cli, sessions] { return run_terminate(cli.options, *sessions); };
   });
 }
 

@@ -109,24 +109,7 @@ void add_new(CLI::App& app, Cli& cli) {
       ->type_name("NAME")
       ->check(new_name_problem);
   verb->add_flag("-d,--detach", options->detach, "Do not attach, print the session's name");
-  verb->add_option("--size", create.size, "Size of the terminal")
-      ->type_name("ROWSxCOLUMNS")
-      ->check(size_problem);
-  verb->add_option("--cwd", create.cwd, "Folder to run in; by default this one")->type_name("PATH");
-  verb->add_option("--env", create.environment, "Set a variable, or pass on one that is set here")
-      ->type_name("NAME[=VALUE]")
-      ->allow_extra_args(false)
-      ->check(environment_problem);
-  verb->add_option("--stop-input", create.stop_input,
-                   "Line to type when the session is to end; C escapes")
-      ->type_name("TEXT")
-      ->check(stop_input_problem);
-  verb->add_option("--stop-timeout", create.stop_timeout, "From asking it to end to SIGKILL")
-      ->type_name("TIME")
-      ->check(stop_timeout_problem);
-  verb->add_option("--scrollback", create.scrollback, "How much output to keep")
-      ->type_name("SIZE")
-      ->check(scrollback_problem);
+  add_session_options(*verb, create);
   verb->add_flag("--queue", create.queue, "If the daemon drains, start it when that is over");
   verb->add_option("stray", options->stray)->group("");
   verb->callback([&cli, options] {

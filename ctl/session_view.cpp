@@ -37,6 +37,11 @@ std::optional<WallTime> time_of(const Json& object, const char* key) {
   return parse_utc(text_of(object, key));
 }
 
+bool flag_of(const Json& object, const char* key) {
+  const auto* flag = member(object, key);
+  return flag != nullptr && flag->is_boolean() && flag->get<bool>();
+}
+
 SessionView::SessionView(const Json& json)
     : id(text_of(json, "id")),
       name(text_of(json, "name")),
@@ -57,6 +62,7 @@ SessionView::SessionView(const Json& json)
       scrollback_bytes(number_of(json, "scrollbackBytes")),
       stop_timeout_ms(number_of(json, "stopTimeoutMs")),
       exit_status(number_of(json, "exitStatus")),
+      supervised(flag_of(json, "supervised")),
       created_at(time_of(json, "createdAt")),
       started_at(time_of(json, "startedAt")),
       last_activity(time_of(json, "lastActivity")),

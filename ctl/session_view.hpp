@@ -16,6 +16,7 @@ namespace ptyd {
 // empty, 0 or nothing.
 std::string text_of(const Json& object, const char* key);
 std::int64_t number_of(const Json& object, const char* key);
+bool flag_of(const Json& object, const char* key);
 std::optional<WallTime> time_of(const Json& object, const char* key);
 
 // What ptyctl shows of a session object. Texts are as sent: printable() them before showing.
@@ -27,6 +28,7 @@ struct SessionView {
   std::vector<std::string> command;
   std::int64_t pid = 0, host_pid = 0, clients = 0, rows = 0, columns = 0;
   std::int64_t output_bytes = 0, scrollback_bytes = 0, stop_timeout_ms = 0, exit_status = 0;
+  bool supervised = false;
   std::optional<WallTime> created_at, started_at, last_activity, ended_at;
 
   [[nodiscard]] bool has_ended() const { return state == "stopped" || state == "error"; }

@@ -277,7 +277,7 @@ void Client::drain(Params& params, const Message&, const Pending& pending) {
   if (auto begun = core_.lifecycle.drain(caller_, options); !begun)
     return pending.fail(begun.error());
   pending.reply({{"state", to_string(core_.lifecycle.state())},
-                 {"sessions", core_.sessions.registry().living()}});
+                 {"sessions", core_.sessions.registry().ending_with_daemon()}});
 }
 
 void Client::cancel_drain(Params& params, const Message&, const Pending& pending) {

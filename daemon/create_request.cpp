@@ -10,8 +10,7 @@
 namespace ptyd {
 namespace {
 
-constexpr std::size_t kMaxStopInput = 1024;
-constexpr std::chrono::milliseconds kMaxStopTimeout = std::chrono::hours(24);
+constexpr std::chrono::milliseconds kMaxStopTimeout{kMaxStopTimeoutMs};
 
 Error bad(std::string message) { return {ErrorCode::kBadRequest, std::move(message)}; }
 
@@ -51,7 +50,7 @@ Status check(const CreateRequest& request) {
   if (request.cwd.size() >= PATH_MAX) return bad("the path of the working folder is too long");
   if (!request.cwd.empty() && (request.cwd.front() != '/' || has_nul(request.cwd)))
     return bad("the working folder must be an absolute path, not '" + printable(request.cwd) + "'");
-  if (request.term.size() > 64 || printable(request.term) != request.term ||
+  if (request.term.size() > kMaxTerm || printable(request.term) != request.term ||
       request.term.find('/') != std::string::npos || has_nul(request.term))
     return bad("'" + printable(request.term) + "' is no terminal type");
   if (!is_valid(request.size))

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "common/session_name.hpp"
+#include "common/session_program.hpp"
 #include "common/text.hpp"
 #include "common/version.hpp"
 #include "daemon/log.hpp"

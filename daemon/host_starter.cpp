@@ -8,13 +8,11 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <system_error>
 
 #include "common/process_tree.hpp"
 #include "daemon/descriptor_limit.hpp"
 #include "daemon/log.hpp"
-#include "daemon/paths.hpp"
 
 namespace ptyd {
 namespace {
@@ -99,17 +97,6 @@ void DirectStarter::kill(const Session& session, int host_pidfd) {
   if (::syscall(SYS_pidfd_send_signal, host_pidfd, SIGKILL, nullptr, 0) < 0)
     log::warn("Cannot kill the host of session " + session.name() + ": " +
               std::generic_category().message(errno));
-}
-
-std::string find_session_program(const std::string& configured) {
-  if (const char* overriding = std::getenv("PTYD_SESSION_PROGRAM"); overriding != nullptr)
-    return overriding;
-  if (!configured.empty()) return configured;
-  for (const auto& candidate :
-       {std::string(PTYD_LIBEXEC_DIR "/ptyd-session"), own_folder() + "/ptyd-session",
-        own_folder() + "/../session/ptyd-session"})
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
-  return {};
 }
 
 }  // namespace ptyd

@@ -63,8 +63,4 @@ class DirectStarter final : public HostStarter {
   std::map<std::string, Child> children_;  // started and not yet registered
 };
 
-// $PTYD_SESSION_PROGRAM, or `configured`, or where the host was installed, or beside this program,
-// or in the build tree; empty if nowhere.
-std::string find_session_program(const std::string& configured);
-
 }  // namespace ptyd

@@ -84,16 +84,17 @@ void Lifecycle::set_state(DaemonState next) {
 void Lifecycle::become_running() { set_state(DaemonState::kRunning); }
 
 std::string Lifecycle::status_text() const {
-  const auto living = sessions_.registry().living();
+  const auto left = sessions_.registry().ending_with_daemon();
   switch (state_) {
     case DaemonState::kDraining:
-      return living == 0 ? "Drained, no new sessions"
-                         : "Draining, " + plural(living, "session") + " left";
+      return left == 0 ? "Drained, no new sessions"
+                       : "Draining, " + plural(left, "session") + " left";
     case DaemonState::kStopping:
-      return handing_over_ ? "Handing over " + plural(living, "session") + " to the next daemon"
-                           : "Stopping, " + plural(living, "session") + " left";
+      return handing_over_ ? "Handing over " + plural(left, "session") + " to the next daemon"
+                           : "Stopping, " + plural(left, "session") + " left";
     default:
-      return plural(living, "session") + ", " + plural(sessions_.viewers(), "client") + " attached";
+      return plural(sessions_.registry().living(), "session") + ", " +
+             plural(sessions_.viewers(), "client") + " attached";
   }
 }
 
@@ -122,7 +123,7 @@ Status Lifecycle::drain(const Caller& caller, const DrainOptions& options) {
   if (again && drain_abandoned_ && !drain_done_)
     return Error{ErrorCode::kBadRequest, "the remaining sessions are being ended already"};
   drain_options_ = options;
-  drain_total_ = sessions_.registry().living();
+  drain_total_ = sessions_.registry().ending_with_daemon();
   drain_left_ = drain_total_;
   drain_extended_ = drain_abandoned_ = drain_done_ = false;
   sessions_.refuse_new_sessions(
@@ -157,7 +158,7 @@ Status Lifecycle::cancel_drain(const Caller& caller) {
 
 std::optional<DrainProgress> Lifecycle::drain_progress() const {
   if (state_ != DaemonState::kDraining) return std::nullopt;
-  DrainProgress progress{sessions_.registry().living(), drain_total_, milliseconds(0)};
+  DrainProgress progress{sessions_.registry().ending_with_daemon(), drain_total_, milliseconds(0)};
   if (grace_.active())
     progress.remaining =
         std::max(milliseconds(0), duration_cast<milliseconds>(grace_.deadline() - Clock::now()));
@@ -183,14 +184,14 @@ void Lifecycle::on_grace_over() {
   if (state_ != DaemonState::kDraining) return;
   const auto grace = drain_options_.grace.value_or(config_.drain.grace);
   if (!std::exchange(drain_extended_, true)) {
-    log::warn("Drain: " + plural(sessions_.registry().living(), "session") +
+    log::warn("Drain: " + plural(sessions_.registry().ending_with_daemon(), "session") +
               " left after the grace time; extending it once by " + format_duration(grace));
     grace_.start(grace);
     return report_drain();
   }
   drain_abandoned_ = true;
   for (const auto& [id, session] : sessions_.registry().all()) {
-    if (!session->living()) continue;
+    if (!session->ends_with_daemon()) continue;
     const auto idle =
         duration_cast<milliseconds>(std::chrono::system_clock::now() - session->last_activity());
     log::warn("Drain: abandoning session " + session->name() + " of " + session->user + " (" +
@@ -213,10 +214,10 @@ void Lifecycle::on_drained() {
 }
 
 void Lifecycle::end_all_sessions() {
-  std::vector<SessionPtr> living;
+  std::vector<SessionPtr> ending;
   for (const auto& [id, session] : sessions_.registry().all())
-    if (session->living()) living.push_back(session);
-  for (const auto& session : living) sessions_.end(session, config_.stop.session_timeout);
+    if (session->ends_with_daemon()) ending.push_back(session);
+  for (const auto& session : ending) sessions_.end(session, config_.stop.session_timeout);
 }
 
 // ---- stop ----
@@ -255,14 +256,13 @@ void Lifecycle::stop(const std::string& reason) {
 
   std::uint32_t grace_ms = 0;
   for (const auto& [id, session] : sessions_.registry().all())
-    if (session->living()) grace_ms = std::max(grace_ms, session->spec.stop_timeout_ms);
+    if (session->ends_with_daemon()) grace_ms = std::max(grace_ms, session->spec.stop_timeout_ms);
   grace_ms = std::min(grace_ms, static_cast<std::uint32_t>(config_.stop.session_timeout.count()));
   if (grace_ms == 0) grace_ms = static_cast<std::uint32_t>(config_.sessions.stop_timeout.count());
   const Json event{{"type", "server.shutdown"},
                    {"message", "Server shutting down"},
                    {"gracePeriodMs", grace_ms}};
-  const auto viewers = sessions_.viewers();
-  sessions_.notify_viewers(event);
+  const auto viewers = sessions_.notify_viewers(event);
   const auto clients = clients_.broadcast ? clients_.broadcast(event) : 0;
   log::info("Broadcasting shutdown message to " + plural(clients + viewers, "client"));
 
@@ -285,7 +285,7 @@ void Lifecycle::on_step_overdue() {
       log::warn("Stop: " + plural(requests_, "request") + " not finished in time; going on");
       break;
     case Step::kSessions:
-      log::error("Stop: " + plural(sessions_.registry().living(), "session") +
+      log::error("Stop: " + plural(sessions_.registry().ending_with_daemon(), "session") +
                  " cannot be ended; going on");
       break;
     case Step::kSave: log::error("Stop: state is not saved in time; going on"); break;
@@ -315,7 +315,7 @@ void Lifecycle::end_sessions() {
   // The manager kills a host that is overdue; a second later even that has not helped.
   const auto bound = sessions_.end_deadline() - Clock::now() + std::chrono::seconds(1);
   step_timer_.start(std::max<Clock::duration>(bound, milliseconds(0)));
-  if (sessions_.registry().living() == 0) next_after(Step::kSessions);
+  if (sessions_.registry().ending_with_daemon() == 0) next_after(Step::kSessions);
 }
 
 void Lifecycle::save() {
@@ -370,7 +370,7 @@ void Lifecycle::on_session_added(const Session&) {
 void Lifecycle::on_session_changed(const Session& session) {
   const bool running =
       session.state() == SessionState::kActive || session.state() == SessionState::kIdle;
-  if (step_ == Step::kSessions && running) {
+  if (step_ == Step::kSessions && running && !session.supervised) {
     // A host that has registered only now: its session ends with the others.
     if (auto late = sessions_.registry().by_id(session.id()))
       sessions_.end(late, config_.stop.session_timeout);
@@ -384,15 +384,16 @@ void Lifecycle::on_session_removed(const Session&) { note_progress(); }
 void Lifecycle::note_progress() {
   if (state_ == DaemonState::kStarting || state_ == DaemonState::kStopped) return;
   if (state_ != DaemonState::kStopping) service_manager_.status(status_text());
-  const auto living = sessions_.registry().living();
-  const bool drained_some = state_ == DaemonState::kDraining && living != drain_left_;
-  const bool all_ended = step_ == Step::kSessions && living == 0;
+  const auto left = sessions_.registry().ending_with_daemon();
+  const bool drained_some = state_ == DaemonState::kDraining && left != drain_left_;
+  const bool all_ended = step_ == Step::kSessions && left == 0;
   if (!drained_some && !all_ended) return;
   // From the loop: whoever reports this is not done with it.
   loop_.post([this, alive = alive_] {
     if (!*alive) return;
     report_drain();
-    if (step_ == Step::kSessions && sessions_.registry().living() == 0) next_after(Step::kSessions);
+    if (step_ == Step::kSessions && sessions_.registry().ending_with_daemon() == 0)
+      next_after(Step::kSessions);
   });
 }
 

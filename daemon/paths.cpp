@@ -85,10 +85,4 @@ void prepare_folder(const std::string& path, unsigned mode) {
                              std::to_string(status.st_uid) + "); it must be yours, mode 0700");
 }
 
-std::string own_folder() {
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  return error ? std::string() : program.parent_path().string();
-}
-
 }  // namespace ptyd

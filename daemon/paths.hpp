@@ -31,7 +31,4 @@ Paths find_paths(Scope scope, const PathOptions& options);
 // folder belongs to another user or is writable by others.
 void prepare_folder(const std::string& path, unsigned mode);
 
-// The folder this program's file is in.
-std::string own_folder();
-
 }  // namespace ptyd

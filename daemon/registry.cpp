@@ -85,6 +85,12 @@ std::size_t Registry::living() const {
                     [](const auto& entry) { return entry.second->living(); }));
 }
 
+std::size_t Registry::ending_with_daemon() const {
+  return static_cast<std::size_t>(
+      std::count_if(sessions_.begin(), sessions_.end(),
+                    [](const auto& entry) { return entry.second->ends_with_daemon(); }));
+}
+
 std::size_t Registry::living_of(uid_t uid) const {
   return static_cast<std::size_t>(std::count_if(
       sessions_.begin(), sessions_.end(),

@@ -31,6 +31,8 @@ class Registry {
   [[nodiscard]] std::string unused_name(uid_t uid, const std::string& base) const;
   [[nodiscard]] std::size_t living() const;
   [[nodiscard]] std::size_t living_of(uid_t uid) const;
+  // Those living that a drain waits for and a stop ends.
+  [[nodiscard]] std::size_t ending_with_daemon() const;
 
  private:
   std::map<std::string, SessionPtr> sessions_;

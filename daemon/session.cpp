@@ -182,6 +182,7 @@ Json to_public_json(const Session& session) {
       {"stopInput", session.spec.stop_input},
       {"stopTimeoutMs", session.spec.stop_timeout_ms},
       {"scrollbackBytes", session.spec.scrollback},
+      {"supervised", session.supervised},
   };
 }
 
@@ -233,6 +234,8 @@ SessionPtr from_record(const Json& record, std::string& problem) {
   session->started_at = in.time("startedAt");
   session->ended_at = in.time("endedAt");
   session->forced = in.get<bool>("forced");
+  // Records of before there were any do not say so.
+  session->supervised = record.contains("supervised") && in.get<bool>("supervised");
   session->boot_id = in.get<std::string>("bootId");
   session->final_output = in.get<std::uint64_t>("outputBytes");
   session->final_activity = in.time("lastActivity").value_or(WallTime{});

@@ -47,7 +47,10 @@ struct Session {
   std::optional<WallTime> started_at;
   std::optional<WallTime> ended_at;
   std::optional<ExitResult> result;
-  bool forced = false;     // SIGKILL was needed to end its tree
+  bool forced = false;  // SIGKILL was needed to end its tree
+  // Its host is the main process of a unit of its owner's: the service manager's to start, restart
+  // and stop, and ours to be attached to.
+  bool supervised = false;
   std::string lost_cause;  // with state error: "lost" or "reboot"
   std::string boot_id;     // of the boot it runs or ran in
   // Frozen when the session has ended; until then see last_activity() and output_bytes().
@@ -67,6 +70,8 @@ struct Session {
   // For a record that was read from disk.
   void restore_state(SessionState state) { state_ = state; }
   [[nodiscard]] bool living() const { return is_living(state_); }
+  // A drain waits for it, and a stop ends it.
+  [[nodiscard]] bool ends_with_daemon() const { return living() && !supervised; }
   [[nodiscard]] WallTime last_activity() const;
   [[nodiscard]] std::uint64_t output_bytes() const;
   // "exited", "SIGKILL", "lost", … or empty while it lives.

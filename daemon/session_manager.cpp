@@ -184,7 +184,7 @@ void SessionManager::fail_start(const SessionPtr& session, const Error& error) {
   store_.remove(session->id());
   // One that starts after all must not come back as a session that its creator was told is not.
   if (!node.empty() && node.mapped()->pidfd && !node.mapped()->exited)
-    starter_.kill(*session, node.mapped()->pidfd.get());
+    kill_host(*session, node.mapped()->pidfd.get());
   if (!node.empty() && node.mapped()->created) node.mapped()->created(error);
   const auto waiters = waiters_.extract(session->id());
   if (!waiters.empty())
@@ -197,6 +197,10 @@ void SessionManager::restart(const Caller& caller, std::string_view reference,
                              Completion<SessionPtr> done) {
   auto found = registry_.find(caller, reference);
   if (!found) return done(found.error());
+  if ((*found)->supervised)
+    return done(Error{ErrorCode::kUnsupported,
+                      "session '" + (*found)->name() +
+                          "' is a service of its own: restart its unit with systemctl"});
   if ((*found)->living()) {
     // Nothing is ended for a session that could not follow.
     if (refusal_) return done(*refusal_);
@@ -388,10 +392,16 @@ void SessionManager::end(const SessionPtr& session, std::chrono::milliseconds at
   changed(session);
 }
 
-void SessionManager::notify_viewers(const Json& event) {
+std::size_t SessionManager::notify_viewers(const Json& event) {
   const auto text = to_text(event);
-  for (const auto& [id, host] : hosts_)
-    if (host->link && host->ready) host->link->notice(text);
+  std::size_t count = 0;
+  for (const auto& [id, session] : registry_.all()) {
+    if (!session->ends_with_daemon()) continue;
+    count += session->viewers;
+    const auto it = hosts_.find(id);
+    if (it != hosts_.end() && it->second->link && it->second->ready) it->second->link->notice(text);
+  }
+  return count;
 }
 
 std::size_t SessionManager::viewers() const {
@@ -403,8 +413,11 @@ std::size_t SessionManager::viewers() const {
 
 Clock::time_point SessionManager::end_deadline() const {
   auto last = Clock::now();
-  for (const auto& [id, host] : hosts_)
-    if (host->terminate_overdue.active()) last = std::max(last, host->terminate_overdue.deadline());
+  for (const auto& [id, host] : hosts_) {
+    const auto session = registry_.by_id(id);
+    if (session && session->ends_with_daemon() && host->terminate_overdue.active())
+      last = std::max(last, host->terminate_overdue.deadline());
+  }
   return last;
 }
 

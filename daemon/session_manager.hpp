@@ -108,13 +108,15 @@ class SessionManager {
   // `at_most` shortens its stop timeout.
   void end(const SessionPtr& session,
            std::chrono::milliseconds at_most = std::chrono::milliseconds::max());
-  // To every attached client of every session.
-  void notify_viewers(const Json& event);
+  // To every attached client of the sessions that end with the daemon; how many there are.
+  std::size_t notify_viewers(const Json& event);
   [[nodiscard]] std::size_t viewers() const;
   // Lets the hosts of ended sessions go, saved or not: the daemon ends.
   void release_ended_hosts();
-  [[nodiscard]] bool has_hosts() const { return !hosts_.empty(); }
-  // When the last of the sessions that are being ended must be gone; now if there is none.
+  // Without those of services that live on.
+  [[nodiscard]] bool has_hosts() const;
+  // When the last of the sessions that are being ended must be gone; now if there is none. Of those
+  // that end with the daemon.
   [[nodiscard]] Clock::time_point end_deadline() const;
 
  private:
@@ -157,6 +159,8 @@ class SessionManager {
   void on_host_gone(const SessionPtr& session);
   void on_saved(const std::string& id, std::uint64_t generation, bool with_scrollback);
   void on_terminate_overdue(const SessionPtr& session);
+  void kill_host(const Session& session, int host_pidfd);
+  void note_unit_stop(const SessionPtr& session);
   void on_recovery_over();
   void note_hosts();
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The session hosts: their registering, what they report, and their end.
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "common/session_name.hpp"
@@ -43,6 +46,10 @@ bool is_sound(const SessionSpec& spec) {
   request.stop_timeout = std::chrono::milliseconds(spec.stop_timeout_ms);
   request.scrollback = spec.scrollback;
   return !spec.name.empty() && !spec.command.empty() && check(request);
+}
+
+bool is_running(SessionState state) {
+  return state == SessionState::kActive || state == SessionState::kIdle;
 }
 
 // A registration that no host of ours can send. The answer is the same as for a session that is not
@@ -160,10 +167,18 @@ SessionPtr SessionManager::adopt(const PeerCredentials& peer, const Register& re
   session->user = std::to_string(peer.uid);
   session->size = {spec->rows, spec->columns};
   session->boot_id = boot_id_;
+  session->supervised = registration.supervised != 0;
   session->restore_state(SessionState::kActive);
   registry_.add(session);
-  log::warn("Adopted session " + session->name() + ", of which there was no record",
-            {{"PTYD_SESSION_ID", session->id()}}, log::Event::kSessionAdopted);
+  const std::initializer_list<log::Field> fields{{"PTYD_SESSION_ID", session->id()}};
+  if (session->supervised) {
+    log::info("Adopted session " + session->name() + ", a service of uid " + session->user, fields,
+              log::Event::kSessionAdopted);
+    forget_predecessors(*session);  // a unit that was restarted has one name
+  } else {
+    log::warn("Adopted session " + session->name() + ", of which there was no record", fields,
+              log::Event::kSessionAdopted);
+  }
   for (auto* observer : observers_) observer->on_session_added(*session);
   users_.look_up(peer.uid, [this, session](const UserInfo& user) {
     session->user = user.name;
@@ -192,6 +207,7 @@ void SessionManager::take_over(const SessionPtr& session, Host& host, const Regi
   session->terminal = printable(registration.terminal).substr(0, 64);
   session->started_at = from_us(registration.started_at);
   session->viewers = registration.viewers;
+  session->supervised = registration.supervised != 0;
   log::info(
       "Session " + session->name() + " is here (host " + std::to_string(session->host_pid) + ")",
       {{"PTYD_SESSION_ID", id}});
@@ -211,6 +227,7 @@ void SessionManager::take_over(const SessionPtr& session, Host& host, const Regi
     host.link->terminate({}, [](const auto&) {});
   } else {
     (void)set_state(session, registration.idle != 0 ? SessionState::kIdle : SessionState::kActive);
+    if (registration.stopping != 0) note_unit_stop(session);
   }
   changed(session);
   serve_link_tasks(session, host);
@@ -271,11 +288,21 @@ void SessionManager::on_status(const SessionPtr& session, const HostStatus& stat
   const bool differs = session->viewers != status.viewers || !(session->size == size);
   session->viewers = status.viewers;
   if (is_valid(size)) session->size = size;
-  const auto state = status.idle != 0 ? SessionState::kIdle : SessionState::kActive;
-  const bool was_running =
-      session->state() == SessionState::kActive || session->state() == SessionState::kIdle;
-  const bool turned = was_running && set_state(session, state);
-  if (differs || turned) changed(session);
+  const auto before = session->state();
+  if (is_running(before)) {
+    if (status.stopping != 0)
+      note_unit_stop(session);
+    else
+      (void)set_state(session, status.idle != 0 ? SessionState::kIdle : SessionState::kActive);
+  }
+  if (differs || session->state() != before) changed(session);
+}
+
+// The service manager, or whoever else sent its host a signal, does what end() would do.
+void SessionManager::note_unit_stop(const SessionPtr& session) {
+  if (!set_state(session, SessionState::kStopping)) return;
+  log::info("Session " + session->name() + " is being ended by a stop of its unit",
+            {{"PTYD_SESSION_ID", session->id()}});
 }
 
 void SessionManager::on_ended(const SessionPtr& session, const HostEnded& ended) {
@@ -363,8 +390,15 @@ void SessionManager::on_host_gone(const SessionPtr& session) {
   note_hosts();
 }
 
+bool SessionManager::has_hosts() const {
+  return std::any_of(hosts_.begin(), hosts_.end(), [this](const auto& host) {
+    const auto session = registry_.by_id(host.first);
+    return !session || !session->living() || !session->supervised;
+  });
+}
+
 void SessionManager::note_hosts() {
-  if (!hosts_.empty()) return;
+  if (has_hosts()) return;
   for (auto* observer : observers_) observer->on_last_host_gone();
 }
 
@@ -378,7 +412,15 @@ void SessionManager::on_terminate_overdue(const SessionPtr& session) {
   log::warn("The host of session " + session->name() + " does not end it; killing the host",
             {{"PTYD_SESSION_ID", session->id()}});
   host.killed = true;
-  starter_.kill(*session, host.pidfd.get());
+  kill_host(*session, host.pidfd.get());
+}
+
+void SessionManager::kill_host(const Session& session, int host_pidfd) {
+  if (!session.supervised) return starter_.kill(session, host_pidfd);
+  // Nothing is known of a unit that is not ours; its service manager ends what is left in it.
+  if (::syscall(SYS_pidfd_send_signal, host_pidfd, SIGKILL, nullptr, 0) < 0)
+    log::warn("Cannot kill the host of session " + session.name() + ": " +
+              std::generic_category().message(errno));
 }
 
 // What the disk says was running and nobody has registered is lost.

@@ -143,5 +143,6 @@ std::uint64_t SessionObject::OutputBytes() { return session_->output_bytes(); }
 std::string SessionObject::StopInput() { return bus_text(session_->spec.stop_input); }
 std::uint32_t SessionObject::StopTimeoutMs() { return session_->spec.stop_timeout_ms; }
 std::uint64_t SessionObject::ScrollbackBytes() { return session_->spec.scrollback; }
+bool SessionObject::Supervised() { return session_->supervised; }
 
 }  // namespace ptyd

@@ -39,11 +39,12 @@ void start_earlier(Timer& timer, Clock::duration delay) {
 Command::Command(EventLoop& loop, Callbacks callbacks)
     : loop_(loop),
       callbacks_(std::move(callbacks)),
+      foreign_(children(::getpid())),
       ask_timer_(loop, [this] { on_ask_timer(); }),
       kill_timer_(loop, [this] { kill_round(); }) {}
 
-bool Command::start(const SessionSpec& spec, int terminal, StartFailure& failure) {
-  auto spawned = spawn(spec, terminal, failure);
+bool Command::start(const SessionSpec& spec, int terminal, bool supervised, StartFailure& failure) {
+  auto spawned = spawn(spec, terminal, supervised, failure);
   if (!spawned) return false;
   spawned_ = std::move(*spawned);
   try {
@@ -90,17 +91,32 @@ bool Command::reap_some() {
   for (int i = 0; i < kMaxReaped; ++i) {
     int status = 0;
     const pid_t pid = ::waitpid(-1, &status, WNOHANG);
-    if (pid == 0) return false;
+    if (pid == 0) return result_ && only_foreign_left();
     if (pid < 0) return errno == ECHILD;
     if (pid == spawned_.pid) result_ = to_result(status);
+    std::erase(foreign_, pid);  // the number may come again, for one of the session's
   }
   loop_.post([this] { reap(); });
   return false;
 }
 
+bool Command::only_foreign_left() const {
+  if (foreign_.empty()) return false;
+  const auto left = children(::getpid());
+  return std::all_of(left.begin(), left.end(), [this](pid_t pid) {
+    return std::find(foreign_.begin(), foreign_.end(), pid) != foreign_.end();
+  });
+}
+
+std::vector<pid_t> Command::tree() const { return descendants(::getpid(), foreign_); }
+
+bool Command::signal_one(pid_t pid, int signal) const {
+  return signal_descendant(::getpid(), pid, signal, foreign_);
+}
+
 bool Command::signal_all(int signal) {
   bool any = false;
-  for (const pid_t pid : descendants(::getpid())) any |= signal_descendant(::getpid(), pid, signal);
+  for (const pid_t pid : tree()) any |= signal_one(pid, signal);
   return any;
 }
 
@@ -132,8 +148,8 @@ void Command::ask() {
 // show its prompt catches SIGTERM for a moment, and bash overlooks a SIGHUP that comes just before
 // it waits for a key.
 void Command::hang_up() {
-  for (const pid_t pid : descendants(::getpid()))
-    if (ignores_signal(pid, SIGTERM)) signal_descendant(::getpid(), pid, SIGHUP);
+  for (const pid_t pid : tree())
+    if (ignores_signal(pid, SIGTERM)) signal_one(pid, SIGHUP);
   if (++hang_up_rounds_ < kHangUpRounds) ask_timer_.start(kHangUpInterval);
 }
 

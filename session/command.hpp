@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "common/event_loop.hpp"
 #include "common/protocol.hpp"
@@ -15,7 +16,8 @@
 namespace ptyd {
 
 // The session's command and everything it leaves behind: all descendants of this process, which
-// must be a child subreaper. Starts it, reaps it, ends it.
+// must be a child subreaper. Starts it, reaps it, ends it. Children that were there before are
+// somebody else's, as the process is that systemd makes for PAM, and stay with theirs untouched.
 class Command {
  public:
   struct Callbacks {
@@ -27,7 +29,7 @@ class Command {
   Command(EventLoop& loop, Callbacks callbacks);
 
   // False, with `failure` set, when not even a process could be made; else a callback tells.
-  bool start(const SessionSpec& spec, int terminal, StartFailure& failure);
+  bool start(const SessionSpec& spec, int terminal, bool supervised, StartFailure& failure);
   // To be called for each SIGCHLD.
   void reap();
   // To every process of the tree; false when there is none.
@@ -47,6 +49,9 @@ class Command {
  private:
   void on_report();
   bool reap_some();
+  [[nodiscard]] bool only_foreign_left() const;
+  [[nodiscard]] std::vector<pid_t> tree() const;
+  bool signal_one(pid_t pid, int signal) const;
   void on_ask_timer();
   void ask();
   void hang_up();
@@ -54,6 +59,7 @@ class Command {
 
   EventLoop& loop_;
   Callbacks callbacks_;
+  std::vector<pid_t> foreign_;  // children that this process began with, until they are reaped
   Spawned spawned_;
   std::unique_ptr<IoWatch> report_watch_;
   std::optional<ExitResult> result_;

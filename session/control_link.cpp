@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "common/text.hpp"
 #include "common/unix_socket.hpp"
@@ -98,20 +99,25 @@ void ControlLink::on_error(const Frame& frame) {
 
 // A daemon that wants nothing of this session may be followed by one that does.
 void ControlLink::refuse(const std::string& reason) {
-  channel_.reset();
-  state_ = State::kDown;
+  const bool was_connected = go_down();
   if (!keep_trying_) return callbacks_.on_failed(reason);
   if (complaint_ != reason) log_line(reason);
   complaint_ = reason;
   pause_ = kLongestPause;
   retry_after(kLongestPause);
+  if (was_connected) callbacks_.on_lost();
 }
 
 void ControlLink::on_down(const std::string& reason) {
-  channel_.reset();
-  state_ = State::kDown;
+  const bool was_connected = go_down();
   if (!keep_trying_) return callbacks_.on_failed(reason);
   retry_after(pause_);
+  if (was_connected) callbacks_.on_lost();
+}
+
+bool ControlLink::go_down() {
+  channel_.reset();
+  return std::exchange(state_, State::kDown) != State::kDown;
 }
 
 void ControlLink::retry_after(Clock::duration delay) {

@@ -27,6 +27,7 @@ class ControlLink {
     std::function<void(const Frame&)> on_frame;  // anything else it says once registered
     // Only before keep_trying(): there is no connection and will be none. Says why.
     std::function<void(const std::string&)> on_failed;
+    std::function<void()> on_lost;  // after that: there was a connection and it is gone
   };
   ControlLink(EventLoop& loop, std::string path, Callbacks callbacks);
 
@@ -34,6 +35,9 @@ class ControlLink {
   void keep_trying() { keep_trying_ = true; }
   // SPEC, the answer to a new host's registration, is one that on_frame gets.
   [[nodiscard]] bool registered() const { return state_ == State::kRegistered; }
+
+  // A daemon is there, even if it has not taken note of the session yet.
+  [[nodiscard]] bool connected() const { return state_ != State::kDown; }
 
   // Lost, and not kept, when there is no daemon: what counts is told again at registration.
   void send(FrameType type, std::span<const std::uint8_t> payload, UniqueFd fd = {});
@@ -52,6 +56,7 @@ class ControlLink {
   void on_error(const Frame& frame);
   void on_down(const std::string& reason);
   void refuse(const std::string& reason);
+  bool go_down();
   void retry_after(Clock::duration delay);
 
   EventLoop& loop_;

@@ -15,27 +15,26 @@ constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 constexpr const char* kDefaultTerm = "xterm-256color";
 constexpr const char* kDefaultShell = "/bin/sh";
 
-// They tell a process about its own unit or folder, and the command is neither's.
-constexpr std::array<std::string_view, 14> kHostOnly = {"NOTIFY_SOCKET",
-                                                        "INVOCATION_ID",
-                                                        "JOURNAL_STREAM",
-                                                        "MAINPID",
-                                                        "MANAGERPID",
-                                                        "MANAGERPIDFDID",
-                                                        "SYSTEMD_EXEC_PID",
-                                                        "RUNTIME_DIRECTORY",
-                                                        "STATE_DIRECTORY",
-                                                        "CACHE_DIRECTORY",
-                                                        "CONFIGURATION_DIRECTORY",
-                                                        "LOGS_DIRECTORY",
-                                                        "PWD",
-                                                        "OLDPWD"};
+// They tell a process about itself or its folder, and the command is another process.
+constexpr std::array<std::string_view, 9> kHostOnly = {
+    "NOTIFY_SOCKET",    "INVOCATION_ID", "JOURNAL_STREAM",
+    "MAINPID",          "MANAGERPID",    "MANAGERPIDFDID",
+    "SYSTEMD_EXEC_PID", "PWD",           "OLDPWD"};
+// Of the unit: the command's business only where the unit is its own.
+constexpr std::array<std::string_view, 6> kUnitOnly = {
+    "RUNTIME_DIRECTORY",       "STATE_DIRECTORY", "CACHE_DIRECTORY",
+    "CONFIGURATION_DIRECTORY", "LOGS_DIRECTORY",  "CREDENTIALS_DIRECTORY"};
 constexpr std::array<std::string_view, 3> kHostOnlyPrefixes = {"LISTEN_", "WATCHDOG_", "PTYD_"};
 
 std::string_view name_in(std::string_view entry) { return entry.substr(0, entry.find('=')); }
 
-bool is_host_only(std::string_view name) {
-  return std::find(kHostOnly.begin(), kHostOnly.end(), name) != kHostOnly.end() ||
+template <std::size_t N>
+bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_host_only(std::string_view name, bool supervised) {
+  return contains(kHostOnly, name) || (!supervised && contains(kUnitOnly, name)) ||
          std::any_of(kHostOnlyPrefixes.begin(), kHostOnlyPrefixes.end(),
                      [&](auto prefix) { return name.starts_with(prefix); });
 }
@@ -86,10 +85,11 @@ std::string_view value_of(const Environment& environment, std::string_view name)
   return {};
 }
 
-Environment session_environment(const SessionSpec& spec, const char* const* inherited) {
+Environment session_environment(const SessionSpec& spec, const char* const* inherited,
+                                bool supervised) {
   Environment environment;
   for (auto at = inherited; at != nullptr && *at != nullptr; ++at)
-    if (!is_host_only(name_in(*at))) environment.emplace_back(*at);
+    if (!is_host_only(name_in(*at), supervised)) environment.emplace_back(*at);
   for (const auto& entry : spec.environment) set(environment, entry);
   fill_in_user(environment);
   fill_in_runtime_folder(environment);

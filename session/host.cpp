@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
+#include <utility>
 
 #include "common/text.hpp"
 #include "session/log.hpp"
@@ -17,9 +19,11 @@ constexpr std::chrono::seconds kSpecTime{10};
 constexpr std::chrono::seconds kDefaultStopTimeout{5};
 // How long a host whose session is over stays for somebody to take note of the end.
 constexpr std::chrono::minutes kUnheardTime{10};
+// The same where the service manager waits for the process.
 constexpr std::chrono::seconds kUnheardTimeStopping{3};
-// SPEC must fit REGISTER, with the other fields of that.
-constexpr std::size_t kMaxSpec = kMaxFramePayload - 1024;
+// As shells say it.
+constexpr int kNotFound = 127;
+constexpr int kNotExecutable = 126;
 
 std::int64_t now_us() { return to_us(std::chrono::system_clock::now()); }
 
@@ -27,9 +31,12 @@ UniqueFd duplicate(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
 }  // namespace
 
-Host::Host(EventLoop& loop, const std::string& socket_path, std::string id)
+Host::Host(EventLoop& loop, const std::string& socket_path, std::string id,
+           std::optional<Bytes> spec)
     : loop_(loop),
       id_(std::move(id)),
+      supervised_(spec.has_value()),
+      spec_bytes_(std::move(spec).value_or(Bytes())),
       signals_(loop, {SIGCHLD, SIGTERM, SIGINT, SIGHUP},
                [this](const signalfd_siginfo& info) { on_signal(info); }),
       link_(loop, socket_path,
@@ -39,8 +46,9 @@ Host::Host(EventLoop& loop, const std::string& socket_path, std::string id)
              .on_failed =
                  [this](const std::string& reason) {
                    log_line(reason);
-                   quit(1);
-                 }}),
+                   fail();
+                 },
+             .on_lost = [this] { on_lost(); }}),
       command_(loop, {.on_started = [this] { on_started(); },
                       .on_start_failed = [this](const auto& failure) { on_start_failed(failure); },
                       .on_exited = [this] { on_exited(); },
@@ -48,29 +56,52 @@ Host::Host(EventLoop& loop, const std::string& socket_path, std::string id)
       spec_timer_(loop,
                   [this] {
                     log_line("the daemon gave no session to run in time");
-                    quit(1);
+                    fail();
                   }),
-      give_up_timer_(loop, [this] { on_give_up(); }) {}
-
-int Host::run() {
-  spec_timer_.start(kSpecTime);
-  loop_.post([this] { link_.connect(); });
-  loop_.run();
-  return status_;
+      give_up_timer_(loop, [this] { on_give_up(); }) {
+  if (supervised_) unit_.emplace(loop, UnitNotifier::from_environment());
 }
 
-void Host::quit(int status) {
-  status_ = status;
+ExitResult Host::run() {
+  if (supervised_) {
+    loop_.post([this] { start(spec_bytes_); });
+  } else {
+    spec_timer_.start(kSpecTime);
+    loop_.post([this] { link_.connect(); });
+  }
+  loop_.run();
+  return exit_;
+}
+
+void Host::quit(ExitResult result) {
+  exit_ = result;
   loop_.quit();
 }
 
 void Host::on_signal(const signalfd_siginfo& info) {
   if (info.ssi_signo == SIGCHLD) return command_.reap();
   if (info.ssi_signo == SIGHUP) return;  // no terminal that a host was started from matters to it
-  if (phase_ == Phase::kAwaitingSpec) return quit(1);
-  stopping_ = true;
-  if (phase_ == Phase::kEnded) return give_up_timer_.start(kUnheardTimeStopping);
+  if (phase_ == Phase::kAwaitingSpec) return fail();
+  const bool again = std::exchange(stopping_, true);
+  if (phase_ == Phase::kEnded) {
+    if (!again) give_up_timer_.start(kUnheardTimeStopping);
+    return;
+  }
   terminate(stop_timeout());
+  mark_status();
+}
+
+// ---- the unit ----
+
+void Host::tell_unit() {
+  if (!unit_ || phase_ == Phase::kAwaitingSpec || phase_ == Phase::kStarting) return;
+  if (ending_ || !command_runs()) {
+    unit_->stopping();
+    return unit_->status(phase_ == Phase::kEnded ? "Ended" : "Ending");
+  }
+  unit_->status(link_.registered() ? "Attachable as " + spec_.name + ", " +
+                                         std::to_string(relay_->viewers()) + " attached"
+                                   : "Running, attachable once a ptyd runs");
 }
 
 // ---- the daemon ----
@@ -92,6 +123,8 @@ ControlLink::Registration Host::registration() {
     message.forced = command_.forced();
   }
   message.spec = spec_bytes_;
+  message.supervised = supervised_ ? 1 : 0;
+  message.stopping = stopping_ ? 1 : 0;
   return {encode(message), duplicate(relay_->scrollback_fd())};
 }
 
@@ -102,9 +135,19 @@ void Host::on_registered() {
   if (phase_ == Phase::kEnded) report_end();
 }
 
+void Host::on_lost() {
+  tell_unit();
+  // Nobody is left to take note of the end, and a restart of the unit is not to wait for another.
+  if (!supervised_ || phase_ != Phase::kEnded) return;
+  released_ = true;
+  quit_if_done();
+}
+
 void Host::on_frame(const Frame& frame) {
   if (phase_ == Phase::kAwaitingSpec) {
-    if (frame.type == FrameType::kSpec) on_spec(frame);
+    if (frame.type != FrameType::kSpec) return;
+    spec_timer_.stop();
+    start(frame.payload);
     return;
   }
   switch (frame.type) {
@@ -120,17 +163,16 @@ void Host::on_frame(const Frame& frame) {
   }
 }
 
-void Host::on_spec(const Frame& frame) {
-  spec_timer_.stop();
-  auto spec = decode<SessionSpec>(frame.payload);
-  const auto problem = !spec || frame.payload.size() > kMaxSpec ? "it is cut short or too long"
-                                                                : spec_problem(*spec, id_);
+void Host::start(std::span<const std::uint8_t> bytes) {
+  auto spec = decode<SessionSpec>(bytes);
+  const auto problem = !spec || bytes.size() > kMaxSpecBytes ? "it is cut short or too long"
+                                                             : spec_problem(*spec, id_);
   if (!problem.empty()) {
-    log_line("the daemon's description of the session is not valid: " + problem);
+    log_line("the description of the session is not valid: " + problem);
     return on_start_failed({StartStage::kSpec, EINVAL});
   }
   spec_ = std::move(*spec);
-  spec_bytes_.assign(frame.payload.begin(), frame.payload.end());
+  if (!supervised_) spec_bytes_.assign(bytes.begin(), bytes.end());
   phase_ = Phase::kStarting;
   link_.keep_trying();  // from here on the session is worth more than this daemon
   StartFailure failure;
@@ -139,7 +181,7 @@ void Host::on_spec(const Frame& frame) {
                         .on_drained = [this] { on_drained(); },
                         .on_all_gone = [this] { quit_if_done(); }},
                        failure);
-  if (!relay_ || !command_.start(spec_, relay_->terminal_fd(), failure))
+  if (!relay_ || !command_.start(spec_, relay_->terminal_fd(), supervised_, failure))
     return on_start_failed(failure);
   started_at_ = now_us();
   spec_.command = {};  // the command's process has its own copies
@@ -200,6 +242,7 @@ void Host::mark_status() {
 
 void Host::send_status() {
   status_posted_ = false;
+  tell_unit();
   // Until STARTED there is no session that could have a status.
   if (!relay_ || phase_ == Phase::kStarting || !link_.registered()) return;
   HostStatus status;
@@ -207,6 +250,7 @@ void Host::send_status() {
   status.viewers = static_cast<std::uint32_t>(relay_->viewers());
   status.rows = relay_->size().rows;
   status.columns = relay_->size().columns;
+  status.stopping = stopping_ ? 1 : 0;
   if (status_sent_ == status) return;
   status_sent_ = status;
   link_.send(status);
@@ -216,6 +260,9 @@ void Host::send_status() {
 
 void Host::on_started() {
   phase_ = Phase::kRunning;
+  if (unit_) unit_->ready();
+  // Only now: what could not be started was no session.
+  if (supervised_) link_.connect();
   link_.send(Started{static_cast<std::uint32_t>(command_.pid()), relay_->terminal(), started_at_},
              duplicate(relay_->scrollback_fd()));
   mark_status();
@@ -224,13 +271,28 @@ void Host::on_started() {
 // The connection is new and its buffer empty, so this is with the kernel before the host exits.
 void Host::on_start_failed(const StartFailure& failure) {
   link_.send(StartFailed{to_string(failure.stage), static_cast<std::uint32_t>(failure.error)});
-  quit(1);
+  if (supervised_) return report_start_failure(failure);
+  fail();
+}
+
+void Host::report_start_failure(const StartFailure& failure) {
+  const auto reason = std::generic_category().message(failure.error);
+  const bool exec = failure.stage == StartStage::kExec;
+  if (failure.stage == StartStage::kCwd)
+    log_line("cannot use the working folder " + printable(spec_.cwd) + ": " + reason);
+  else if (!exec && failure.stage != StartStage::kSpec)
+    log_line("cannot set up the " + std::string(to_string(failure.stage)) + ": " + reason);
+  if (!exec) return fail();
+  const auto spec = decode<SessionSpec>(spec_bytes_);
+  log_line("cannot run " + printable(spec->command.front()) + ": " + reason);
+  fail(failure.error == ENOENT ? kNotFound : kNotExecutable);
 }
 
 void Host::on_exited() {
   if (phase_ != Phase::kRunning) return;  // it never became the command
   ended_at_ = now_us();
   phase_ = Phase::kDraining;
+  tell_unit();
   relay_->begin_drain();
 }
 
@@ -244,7 +306,13 @@ void Host::on_drained() {
 void Host::on_tree_gone() {
   if (phase_ != Phase::kEnding) return;  // still draining: on_drained() comes back to it
   phase_ = Phase::kEnded;
-  give_up_timer_.start(stopping_ ? Clock::duration(kUnheardTimeStopping) : kUnheardTime);
+  tell_unit();
+  if (supervised_ && !link_.connected()) {
+    released_ = true;
+    return quit_if_done();
+  }
+  give_up_timer_.start(stopping_ || supervised_ ? Clock::duration(kUnheardTimeStopping)
+                                                : kUnheardTime);
   report_end();
 }
 
@@ -256,6 +324,8 @@ std::chrono::milliseconds Host::stop_timeout() const {
 void Host::terminate(std::chrono::milliseconds timeout) {
   // Who is typed to gets half of the time to end by itself.
   const bool typed = command_runs() && type_stop_input();
+  ending_ = true;
+  tell_unit();
   command_.end(timeout, typed ? timeout / 2 : timeout.zero());
 }
 
@@ -277,13 +347,16 @@ void Host::report_end() {
 }
 
 void Host::on_give_up() {
-  if (!stopping_ && link_.registered()) return give_up_timer_.start(kUnheardTime);
+  if (!stopping_ && !supervised_ && link_.registered()) return give_up_timer_.start(kUnheardTime);
   log_line("nobody took note of the end of the session");
-  quit(0);
+  if (!supervised_) return quit({});
+  released_ = true;
+  quit_if_done();  // its viewers have a bound of their own
 }
 
 void Host::quit_if_done() {
-  if (released_ && relay_->all_gone()) quit(0);
+  if (!released_ || !relay_->all_gone()) return;
+  quit(supervised_ ? *command_.result() : ExitResult{});
 }
 
 }  // namespace ptyd

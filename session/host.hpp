@@ -14,17 +14,24 @@
 #include "session/command.hpp"
 #include "session/control_link.hpp"
 #include "session/relay.hpp"
+#include "session/unit_notifier.hpp"
 
 namespace ptyd {
 
 // One session, from registering with the daemon to being released by it. Ties the relay of bytes,
 // the command and the daemon's wishes together; they do not know each other.
+//
+// A supervised one is the main process of a unit of its owner's: it has its spec from the
+// beginning, starts without a daemon and waits for none, tells the service manager how it is, and
+// ends like its command.
 class Host {
  public:
-  Host(EventLoop& loop, const std::string& socket_path, std::string id);
+  // `spec`, an encoded SessionSpec, makes it supervised; otherwise the daemon gives one.
+  Host(EventLoop& loop, const std::string& socket_path, std::string id,
+       std::optional<Bytes> spec = std::nullopt);
 
-  // Runs the loop until the session is over; the exit status for the process.
-  int run();
+  // Runs the loop until the session is over; how the process is to end.
+  ExitResult run();
 
  private:
   enum class Phase {
@@ -37,13 +44,18 @@ class Host {
   };
 
   void on_signal(const signalfd_siginfo& info);
-  void quit(int status);
+  void quit(ExitResult result);
+  void fail(int status = 1) { quit({EndKind::kExited, status}); }
+
+  // The unit, of a supervised session.
+  void tell_unit();
 
   // The daemon.
   ControlLink::Registration registration();
   void on_registered();
   void on_frame(const Frame& frame);
-  void on_spec(const Frame& frame);
+  void on_lost();
+  void start(std::span<const std::uint8_t> spec);
   void on_client(const Frame& frame);
   void on_input(const Frame& frame);
   void on_kill(const Frame& frame);
@@ -57,6 +69,7 @@ class Host {
   // The command.
   void on_started();
   void on_start_failed(const StartFailure& failure);
+  void report_start_failure(const StartFailure& failure);
   void on_exited();
   void on_drained();
   void on_tree_gone();
@@ -75,19 +88,22 @@ class Host {
 
   EventLoop& loop_;
   std::string id_;
+  const bool supervised_;
   Phase phase_ = Phase::kAwaitingSpec;
-  int status_ = 0;
+  ExitResult exit_;
   SessionSpec spec_;
   Bytes spec_bytes_;  // as it came: with what a newer daemon may have added
   std::int64_t started_at_ = 0;
   std::int64_t ended_at_ = 0;
   bool stopping_ = false;  // SIGTERM: do not stay for a daemon that is not there
+  bool ending_ = false;    // it has been asked to end
   bool released_ = false;
   bool stop_input_typed_ = false;
   std::optional<HostStatus> status_sent_;
   bool status_posted_ = false;
 
   SignalWatch signals_;
+  std::optional<UnitNotifier> unit_;
   ControlLink link_;
   std::unique_ptr<Relay> relay_;
   Command command_;

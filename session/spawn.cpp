@@ -66,10 +66,11 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return result;
 }
 
-[[noreturn]] void become_command(const SessionSpec& spec, int terminal, int report) {
+[[noreturn]] void become_command(const SessionSpec& spec, int terminal, bool supervised,
+                                 int report) {
   take_terminal(terminal, report);
   reset_signals();
-  auto environment = session_environment(spec, environ);
+  auto environment = session_environment(spec, environ, supervised);
   enter_folder(spec, environment);
   auto command = spec.command;
   const auto program = command.front();
@@ -96,7 +97,8 @@ const char* to_string(StartStage stage) {
   return "start";
 }
 
-std::optional<Spawned> spawn(const SessionSpec& spec, int terminal, StartFailure& failure) {
+std::optional<Spawned> spawn(const SessionSpec& spec, int terminal, bool supervised,
+                             StartFailure& failure) {
   int report[2] = {-1, -1};
   if (::pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0) {
     failure = {StartStage::kFork, errno};
@@ -109,7 +111,7 @@ std::optional<Spawned> spawn(const SessionSpec& spec, int terminal, StartFailure
     failure = {StartStage::kFork, errno};
     return std::nullopt;
   }
-  if (pid == 0) become_command(spec, terminal, writer.get());
+  if (pid == 0) become_command(spec, terminal, supervised, writer.get());
   return Spawned{pid, std::move(reader)};
 }
 

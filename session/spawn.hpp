@@ -34,8 +34,10 @@ struct Spawned {
 };
 
 // Forks. The child leads a session with `terminal` as controlling terminal and as its descriptors
-// 0 to 2, has no others, and starts with default signal handling.
-std::optional<Spawned> spawn(const SessionSpec& spec, int terminal, StartFailure& failure);
+// 0 to 2, has no others, and starts with default signal handling. `supervised`: see
+// session_environment().
+std::optional<Spawned> spawn(const SessionSpec& spec, int terminal, bool supervised,
+                             StartFailure& failure);
 
 enum class StartReport { kPending, kStarted, kFailed };
 // Does not block. kStarted: the command's own program runs.

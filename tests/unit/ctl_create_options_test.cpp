@@ -5,6 +5,8 @@
 
 #include <filesystem>
 
+#include "common/session_name.hpp"
+
 namespace ptyd {
 namespace {
 
@@ -89,6 +91,47 @@ TEST(CreateOptions, RefusesCommandsThatCannotBeSent) {
   EXPECT_NE(command_problem(options), "");
   options.command = {"echo", "grün"};
   EXPECT_EQ(command_problem(options), "");
+}
+
+TEST(CreateOptions, ARunHasAllThatTheHostNeeds) {
+  ASSERT_EQ(::setenv("TERM", "not/a terminal", 1), 0);
+  ASSERT_EQ(::setenv("PTYD_TEST_SET", "1", 1), 0);
+  CreateOptions options;
+  options.name = "console";
+  options.command = {"java", "-jar", "server.jar"};
+  const auto plain = run_spec(options);
+  EXPECT_TRUE(is_session_id(plain.id));
+  EXPECT_EQ(plain.name, "console");
+  EXPECT_EQ(plain.command, options.command);
+  EXPECT_TRUE(plain.environment.empty());
+  EXPECT_EQ(plain.cwd, std::filesystem::current_path().string());
+  EXPECT_EQ(plain.term, "xterm-256color");
+  EXPECT_EQ(plain.rows, 24);
+  EXPECT_EQ(plain.columns, 80);
+  EXPECT_GT(plain.scrollback, 0U);
+  EXPECT_EQ(plain.stop_timeout_ms, 5000U);
+  EXPECT_EQ(plain.stop_input, "");
+  EXPECT_EQ(run_spec_problem(plain), "");
+  ASSERT_EQ(::setenv("TERM", "linux", 1), 0);
+  options.environment = {"A=1", "PTYD_TEST_SET", "A=2"};
+  options.stop_input = "stop";
+  options.stop_timeout = "2min";
+  options.scrollback = "64KiB";
+  options.size = "50x132";
+  const auto full = run_spec(options);
+  EXPECT_NE(full.id, plain.id);
+  EXPECT_EQ(full.environment, (std::vector<std::string>{"PTYD_TEST_SET=1", "A=2"}));
+  EXPECT_EQ(full.term, "linux");
+  EXPECT_EQ(full.stop_input, "stop\n");
+  EXPECT_EQ(full.stop_timeout_ms, 120'000U);
+  EXPECT_EQ(full.scrollback, 64U * 1024);
+  EXPECT_EQ(full.rows, 50);
+  auto large = full;
+  large.environment.assign(2000, std::string(30, 'x'));
+  EXPECT_NE(run_spec_problem(large), "");
+  large = full;
+  large.stop_input.assign(2000, 'x');
+  EXPECT_NE(run_spec_problem(large), "");
 }
 
 }  // namespace

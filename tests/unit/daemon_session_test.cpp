@@ -81,6 +81,23 @@ TEST(SessionRecord, RoundTripsWhatIsNeededToRunItAgain) {
   EXPECT_EQ(copy->ended_by(), "SIGKILL");
 }
 
+TEST(SessionRecord, SaysWhetherItIsAServiceOfItsOwn) {
+  const auto session = make_session("0123456789abcdef", "web", kAlice);
+  session->restore_state(SessionState::kActive);
+  EXPECT_TRUE(session->ends_with_daemon());
+  session->supervised = true;
+  EXPECT_FALSE(session->ends_with_daemon());
+  EXPECT_TRUE(to_public_json(*session)["supervised"].get<bool>());
+  auto record = to_record(*session);
+  std::string problem;
+  EXPECT_TRUE(from_record(record, problem)->supervised) << problem;
+  record.erase("supervised");  // as it was written before there were any
+  ASSERT_TRUE(from_record(record, problem)) << problem;
+  EXPECT_FALSE(from_record(record, problem)->supervised);
+  record["supervised"] = "yes";
+  EXPECT_FALSE(from_record(record, problem));
+}
+
 TEST(SessionRecord, TheEnvironmentIsNotShown) {
   const auto session = make_session("0123456789abcdef", "web", kAlice);
   EXPECT_EQ(to_text(to_public_json(*session)).find("xyzzy"), std::string::npos);

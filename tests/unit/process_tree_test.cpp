@@ -80,6 +80,28 @@ TEST(ProcessTree, SignalsOnlyDescendants) {
   EXPECT_FALSE(signal_descendant(::getpid(), pid, SIGTERM));
 }
 
+TEST(ProcessTree, LeavesOutAChildWithAllBelowIt) {
+  Process mine({"sh", "-c", "sleep 1000 & echo $!; wait"});
+  Process others({"sh", "-c", "sleep 1000 & echo $!; wait"});
+  const auto sleeper = printed_pids(mine, 1).at(0);
+  const auto foreign_sleeper = printed_pids(others, 1).at(0);
+  const std::vector<pid_t> without{others.child().pid()};
+  EXPECT_TRUE(contains(children(::getpid()), others.child().pid()));
+  EXPECT_FALSE(contains(children(::getpid()), foreign_sleeper));
+  const auto found = descendants(::getpid(), without);
+  EXPECT_TRUE(contains(found, mine.child().pid()));
+  EXPECT_TRUE(contains(found, sleeper));
+  EXPECT_FALSE(contains(found, others.child().pid()));
+  EXPECT_FALSE(contains(found, foreign_sleeper));
+  EXPECT_FALSE(signal_descendant(::getpid(), foreign_sleeper, SIGKILL, without));
+  EXPECT_FALSE(signal_descendant(::getpid(), others.child().pid(), SIGKILL, without));
+  EXPECT_TRUE(signal_descendant(::getpid(), sleeper, SIGKILL, without));
+  EXPECT_TRUE(mine.wait_exit());
+  EXPECT_TRUE(others.child().running());
+  EXPECT_TRUE(signal_descendant(::getpid(), foreign_sleeper, SIGKILL));
+  EXPECT_TRUE(others.wait_exit());
+}
+
 TEST(ProcessTree, IsNotFooledByProcessNames) {
   const test::TempDir dir;
   // The name stands in /proc/PID/stat, in front of the parent's pid.

@@ -36,7 +36,9 @@ Register full_register() {
           .end_value = 9,
           .ended_at = 6,
           .forced = 1,
-          .spec = encode(full_spec())};
+          .spec = encode(full_spec()),
+          .supervised = 1,
+          .stopping = 1};
 }
 
 template <typename Message>
@@ -73,7 +75,7 @@ TEST(Protocol, EveryMessageComesBack) {
   expect_round_trip(full_register());
   expect_round_trip(Started{77, "/dev/pts/9", 123});
   expect_round_trip(StartFailed{"exec", 2});
-  expect_round_trip(HostStatus{1, 3, 24, 80});
+  expect_round_trip(HostStatus{1, 3, 24, 80, 1});
   expect_round_trip(HostEnded{EndKind::kExited, -1, 99, 1});
   expect_round_trip(PassClient{5, 1000, 1, 1, 24, 80});
   expect_round_trip(HostInput{6, Bytes{0, 1, 255}});

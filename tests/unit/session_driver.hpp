@@ -226,10 +226,13 @@ class SessionDriver {
     return spec;
   }
 
-  void start_host(const Environment& environment = {}) {
-    host_ = std::make_unique<Child>(
-        Arguments{PTYD_SESSION_PROGRAM, "--socket", path_, "--id", kTestSessionId}, environment, "",
-        StandardFds{-1, 2, 2, {}});
+  void start_host(const Environment& environment = {}) { start_host_by({}, environment); }
+  // By a program that becomes the host: it gets the host's command line as arguments.
+  void start_host_by(Arguments starter, const Environment& environment = {}) {
+    for (const auto& word :
+         Arguments{PTYD_SESSION_PROGRAM, "--socket", path_, "--id", kTestSessionId})
+      starter.push_back(word);
+    host_ = std::make_unique<Child>(starter, environment, "", StandardFds{-1, 2, 2, {}});
   }
   // Accepts the host, exchanges HELLOs; its registration, with the scrollback as memfd().
   std::optional<Register> accept_host() {

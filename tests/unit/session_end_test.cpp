@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <string>
+#include <vector>
 
 #include "common/process_tree.hpp"
 #include "tests/unit/session_driver.hpp"
@@ -83,6 +84,67 @@ TEST(SessionEnd, WhatIgnoresSignalsIsKilledWithItsWholeTree) {
   EXPECT_TRUE(viewer->wait_ended());
   daemon.link().send(FrameType::kRelease);
   EXPECT_TRUE(daemon.host().wait_exit());
+}
+
+// Starts a host that was made with a child already, as PID 1 does for PAM; the child and all below
+// it.
+std::vector<pid_t> start_with_foreign_child(SessionDriver& daemon, const std::string& child) {
+  daemon.start_host_by({"/bin/bash", "-c", "(" + child + ") & exec \"$@\"", "starter"});
+  EXPECT_TRUE(daemon.accept_host());
+  return descendants(daemon.host().pid());
+}
+
+TEST(SessionEnd, ChildrenThatWereThereBeforeAreLeftAlone) {
+  SessionDriver daemon;
+  const auto foreign = start_with_foreign_child(daemon, "sleep 1000; :");
+  ASSERT_EQ(foreign.size(), 2U);
+  daemon.link().send(
+      bash("trap '' TERM HUP; (sleep 1000 &); echo ready; while :; do sleep 1000; done"));
+  ASSERT_TRUE(daemon.link().next_message<Started>());
+  auto viewer = daemon.attach();
+  ASSERT_TRUE(viewer->wait_text("ready"));
+  HostSignal usr1;
+  usr1.signal = SIGUSR2;  // ends who does not expect it
+  EXPECT_EQ(daemon.request(usr1)->error, 0U);
+  EXPECT_EQ(terminate(daemon, 200), 0U);
+  const auto ended = daemon.link().next_message<HostEnded>();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(descendants(daemon.host().pid()), foreign);
+  for (const auto pid : foreign) EXPECT_FALSE(ignores_signal(pid, SIGTERM));
+  // Nothing of the session's is left to be signalled.
+  EXPECT_NE(daemon.request(usr1)->error, 0U);
+  EXPECT_EQ(descendants(daemon.host().pid()), foreign);
+  for (const auto pid : foreign) EXPECT_TRUE(signal_descendant(daemon.host().pid(), pid, SIGKILL));
+  daemon.link().send(FrameType::kRelease);
+  EXPECT_EQ(daemon.host().wait_exit(), (ExitResult{EndKind::kExited, 0}));
+}
+
+TEST(SessionEnd, AnExitedCommandIsGoneThoughAForeignChildStays) {
+  SessionDriver daemon;
+  const auto foreign = start_with_foreign_child(daemon, "exec sleep 1000");
+  ASSERT_EQ(foreign.size(), 1U);
+  daemon.link().send(bash("exit 6"));
+  ASSERT_TRUE(daemon.link().next_message<Started>());
+  const auto ended = daemon.link().next_message<HostEnded>();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->value, 6);
+  EXPECT_EQ(ended->forced, 0);
+  EXPECT_EQ(descendants(daemon.host().pid()), foreign);
+}
+
+TEST(SessionEnd, AForeignChildMayEndFirst) {
+  SessionDriver daemon;
+  const auto foreign = start_with_foreign_child(daemon, "exec sleep 1000");
+  ASSERT_EQ(foreign.size(), 1U);
+  daemon.link().send(bash("(sleep 1000 &); echo ready; read x"));
+  ASSERT_TRUE(daemon.link().next_message<Started>());
+  auto viewer = daemon.attach();
+  ASSERT_TRUE(viewer->wait_text("ready"));
+  ASSERT_EQ(::kill(foreign[0], SIGKILL), 0);
+  viewer->type("\n");
+  const auto ended = daemon.finish();  // with the end of what the command left behind
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->value, 0);
 }
 
 TEST(SessionEnd, AShorterTimeoutWins) {

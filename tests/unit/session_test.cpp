@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string>
 
@@ -171,6 +172,21 @@ TEST(Session, TheTerminalIsAsASaneOneIs) {
   for (const auto* mode :
        {" icanon ", " echo ", " isig ", " icrnl ", " onlcr ", " iutf8 ", " opost "})
     EXPECT_NE(text.find(mode), std::string::npos) << mode << "\n" << text;
+}
+
+TEST(Session, OnlyAServiceOfItsOwnSeesTheUnitsFolders) {
+  const std::array<const char*, 6> inherited{"STATE_DIRECTORY=/s", "CREDENTIALS_DIRECTORY=/c",
+                                             "NOTIFY_SOCKET=/n",   "LISTEN_FDS=1",
+                                             "WATCHDOG_USEC=1",    nullptr};
+  const auto spec = SessionDriver::spec_for({"true"});
+  const auto own = session_environment(spec, inherited.data(), true);
+  EXPECT_EQ(value_of(own, "STATE_DIRECTORY"), "/s");
+  EXPECT_EQ(value_of(own, "CREDENTIALS_DIRECTORY"), "/c");
+  for (const char* name : {"NOTIFY_SOCKET", "LISTEN_FDS", "WATCHDOG_USEC"})
+    EXPECT_EQ(value_of(own, name), "") << name;
+  const auto ours = session_environment(spec, inherited.data());
+  EXPECT_EQ(value_of(ours, "STATE_DIRECTORY"), "");
+  EXPECT_EQ(value_of(ours, "CREDENTIALS_DIRECTORY"), "");
 }
 
 TEST(Session, EnvironmentFoldersAndTheSearchPath) {

@@ -82,6 +82,7 @@ std::string status_block(const SessionView& session) {
   if (session.pid != 0)
     block.add("PID", std::to_string(session.pid) + " (session host " +
                          number_or_dash(session.host_pid) + ")");
+  if (!session.unit.empty() && !session.has_ended()) block.add("Unit", printable(session.unit));
   if (session.supervised) block.add("Service", "of a unit of its own; systemctl restarts it");
   if (!session.terminal.empty() && !session.has_ended())
     block.add("Terminal", printable(session.terminal) + ", " + std::to_string(session.rows) + "x" +

@@ -51,6 +51,7 @@ SessionView::SessionView(const Json& json)
       terminal(text_of(json, "terminal")),
       ended_by(text_of(json, "endedBy")),
       stop_input(text_of(json, "stopInput")),
+      unit(text_of(json, "unit")),
       uid(number_of(json, "uid")),
       command(texts_of(json, "command")),
       pid(number_of(json, "pid")),

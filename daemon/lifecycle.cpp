@@ -346,8 +346,9 @@ void Lifecycle::finish() {
   ticker_.stop();
   set_state(DaemonState::kStopped);
   const auto elapsed = since(stop_begun_);
-  const auto what = handing_over_ ? "Handed over " + plural(sessions_.registry().living(), "session")
-                                  : std::string("Graceful shutdown complete");
+  const auto what = handing_over_
+                        ? "Handed over " + plural(sessions_.registry().living(), "session")
+                        : std::string("Graceful shutdown complete");
   log::info(what + " in " + format_duration(elapsed),
             {{"PTYD_ELAPSED_MS", std::to_string(elapsed.count())}}, log::Event::kStopComplete);
   if (on_finished_) on_finished_(exit_status_);

@@ -183,6 +183,7 @@ Json to_public_json(const Session& session) {
       {"stopTimeoutMs", session.spec.stop_timeout_ms},
       {"scrollbackBytes", session.spec.scrollback},
       {"supervised", session.supervised},
+      {"unit", session.unit},
   };
 }
 
@@ -235,6 +236,7 @@ SessionPtr from_record(const Json& record, std::string& problem) {
   session->ended_at = in.time("endedAt");
   session->forced = in.get<bool>("forced");
   // Records of before there were any do not say so.
+  if (record.contains("unit")) session->unit = in.get<std::string>("unit");
   session->supervised = record.contains("supervised") && in.get<bool>("supervised");
   session->boot_id = in.get<std::string>("bootId");
   session->final_output = in.get<std::uint64_t>("outputBytes");

@@ -165,6 +165,7 @@ void SessionManager::start_named(const Caller& caller, CreateRequest request, co
 }
 
 void SessionManager::start(const SessionPtr& session, Completion<SessionPtr> done) {
+  session->unit = starter_.unit_of(session->id());
   registry_.add(session);
   auto& host = host_of(session->id());
   host.created = std::move(done);

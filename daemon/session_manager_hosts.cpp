@@ -168,6 +168,7 @@ SessionPtr SessionManager::adopt(const PeerCredentials& peer, const Register& re
   session->size = {spec->rows, spec->columns};
   session->boot_id = boot_id_;
   session->supervised = registration.supervised != 0;
+  if (!session->supervised) session->unit = starter_.unit_of(session->id());
   session->restore_state(SessionState::kActive);
   registry_.add(session);
   const std::initializer_list<log::Field> fields{{"PTYD_SESSION_ID", session->id()}};
@@ -207,7 +208,6 @@ void SessionManager::take_over(const SessionPtr& session, Host& host, const Regi
   session->terminal = printable(registration.terminal).substr(0, 64);
   session->started_at = from_us(registration.started_at);
   session->viewers = registration.viewers;
-  session->supervised = registration.supervised != 0;
   log::info(
       "Session " + session->name() + " is here (host " + std::to_string(session->host_pid) + ")",
       {{"PTYD_SESSION_ID", id}});

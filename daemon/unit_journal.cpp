@@ -53,7 +53,7 @@ std::string message_of(sd_journal* journal) {
 // False to look again: nothing yet, or something less telling than what may follow.
 bool scan(sd_journal* journal, UnitFailure& failure) {
   if (::sd_journal_seek_head(journal) < 0) return false;
-  for (int line = 0; line < kMaxLines && ::sd_journal_next(journal) > 0; ++line) {
+  for (int line = 0; line<kMaxLines&& ::sd_journal_next(journal)> 0; ++line) {
     const auto message = message_of(journal);
     if (const auto at = message.find(kPamFailed); at != std::string::npos) {
       failure = {message.substr(at + kPamFailed.size()), true};
@@ -76,8 +76,8 @@ UnitFailure read_unit_failure(const std::string& unit) {
   if (!journal) return failure;
   const auto deadline = SteadyClock::now() + kPatience;
   while (!scan(journal.get(), failure)) {
-    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline -
-                                                                            SteadyClock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::microseconds>(deadline - SteadyClock::now());
     if (left.count() <= 0) break;
     if (::sd_journal_wait(journal.get(), static_cast<std::uint64_t>(left.count())) < 0) break;
   }

@@ -143,6 +143,7 @@ std::uint64_t SessionObject::OutputBytes() { return session_->output_bytes(); }
 std::string SessionObject::StopInput() { return bus_text(session_->spec.stop_input); }
 std::uint32_t SessionObject::StopTimeoutMs() { return session_->spec.stop_timeout_ms; }
 std::uint64_t SessionObject::ScrollbackBytes() { return session_->spec.scrollback; }
+std::string SessionObject::Unit() { return session_->unit; }
 bool SessionObject::Supervised() { return session_->supervised; }
 
 }  // namespace ptyd

@@ -55,6 +55,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::ptyd1::Session_
   std::string StopInput() override;
   std::uint32_t StopTimeoutMs() override;
   std::uint64_t ScrollbackBytes() override;
+  std::string Unit() override;
   bool Supervised() override;
 
   Calls& calls_;

@@ -33,8 +33,7 @@ UnitProperties session_unit(const Session& session, Scope scope, const std::stri
   using Command = sdbus::Struct<std::string, std::vector<std::string>, bool>;
   const std::vector<std::string> words{program, "--socket", socket_path, "--id", session.id()};
   UnitProperties unit;
-  add(unit, "Description",
-      "Terminal session " + session.name() + " of " + bus_text(session.user));
+  add(unit, "Description", "Terminal session " + session.name() + " of " + bus_text(session.user));
   add(unit, "Slice", std::string("ptyd.slice"));
   // The start job ends once the host's program runs, or with why it does not.
   add(unit, "Type", std::string("exec"));

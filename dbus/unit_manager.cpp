@@ -90,9 +90,8 @@ void UnitManager::connect() {
                        const std::string& result) { on_job_removed(unit, result); });
       opened->manager->uponSignal("UnitRemoved")
           .onInterface(kManager)
-          .call([this](const std::string& unit, const sdbus::ObjectPath&) {
-            on_unit_removed(unit);
-          });
+          .call(
+              [this](const std::string& unit, const sdbus::ObjectPath&) { on_unit_removed(unit); });
       sdbus_compat::finish_registration(*opened->manager);
     } catch (const sdbus::Error& e) {
       opened->problem = e.getMessage();
@@ -102,14 +101,15 @@ void UnitManager::connect() {
     connecting_ = false;
     if (opened->problem.empty()) {
       try {
-        link_ = std::make_unique<Link>(loop_, std::move(opened->connection),
-                                       std::move(opened->manager),
-                                       [this](const std::string& reason) { on_lost(reason); });
+        link_ =
+            std::make_unique<Link>(loop_, std::move(opened->connection), std::move(opened->manager),
+                                   [this](const std::string& reason) { on_lost(reason); });
         link_->bus.start();
         // Without it systemd sends no signals.
         link_->bus.send([this] {
-          link_->manager->callMethodAsync("Subscribe").onInterface(kManager).uponReplyInvoke(
-              [](sdbus_compat::ReplyError) {});
+          link_->manager->callMethodAsync("Subscribe")
+              .onInterface(kManager)
+              .uponReplyInvoke([](sdbus_compat::ReplyError) {});
         });
       } catch (const std::exception& e) {
         link_.reset();
@@ -221,12 +221,11 @@ void UnitManager::ask_own_job(Completion<std::string> done) {
       l->manager->callMethodAsync("GetUnit")
           .onInterface(kManager)
           .withArguments(unit)
-          .uponReplyInvoke([this, l](sdbus_compat::ReplyError error,
-                                     const sdbus::ObjectPath& path) {
-            if (error)
-              return answer_own_job(Error{ErrorCode::kInternal, error->getMessage()});
-            ask_for_job(*l, path);
-          });
+          .uponReplyInvoke(
+              [this, l](sdbus_compat::ReplyError error, const sdbus::ObjectPath& path) {
+                if (error) return answer_own_job(Error{ErrorCode::kInternal, error->getMessage()});
+                ask_for_job(*l, path);
+              });
     });
   });
 }

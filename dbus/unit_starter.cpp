@@ -12,14 +12,12 @@
 namespace ptyd {
 
 UnitStarter::UnitStarter(EventLoop& loop, Scope scope, std::string socket_path)
-    : scope_(scope),
-      socket_path_(std::move(socket_path)),
-      units_(loop, scope == Scope::kSystem) {}
+    : scope_(scope), socket_path_(std::move(socket_path)), units_(loop, scope == Scope::kSystem) {}
 
 Status UnitStarter::may_start(uid_t uid) const {
   if (scope_ == Scope::kSystem || uid == ::geteuid()) return ok();
-  return Error{ErrorCode::kUnsupported, "a user's ptyd has sessions of uid " +
-                                            std::to_string(::geteuid()) + " only"};
+  return Error{ErrorCode::kUnsupported,
+               "a user's ptyd has sessions of uid " + std::to_string(::geteuid()) + " only"};
 }
 
 void UnitStarter::start(const Session& session, std::function<void(Error)> failed) {

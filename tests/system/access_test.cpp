@@ -26,10 +26,16 @@ void expect_same_answers(ProtocolClient& client, const std::string& others,
     return at == std::string::npos ? text : text.replace(at, session.size(), "NAME");
   };
   const std::vector<std::pair<std::string, Json>> requests{
-      {"status", Json::object()},  {"detach", Json::object()}, {"send", Json::object()},
-      {"capture", Json::object()}, {"wait", Json::object()},   {"terminate", Json::object()},
-      {"kill", {{"signal", 9}}},   {"restart", Json::object()},
-      {"resize", {{"rows", 10}, {"columns", 10}}},             {"attach", Json::object()}};
+      {"status", Json::object()},
+      {"detach", Json::object()},
+      {"send", Json::object()},
+      {"capture", Json::object()},
+      {"wait", Json::object()},
+      {"terminate", Json::object()},
+      {"kill", {{"signal", 9}}},
+      {"restart", Json::object()},
+      {"resize", {{"rows", 10}, {"columns", 10}}},
+      {"attach", Json::object()}};
   for (const auto& [method, params] : requests) {
     const auto answer = ask(method, params, others);
     EXPECT_NE(answer.find("not-found"), std::string::npos) << method << answer;
@@ -89,8 +95,7 @@ TEST(Access, OthersSessionsAreNotThereOnTheBus) {
     return user == "root" ? run(all) : run(as_user(user, all));
   };
   const auto call = [&](const std::string& user, Arguments arguments) {
-    arguments.insert(arguments.begin(),
-                     {"call", "org.ptyd1", "/org/ptyd1", "org.ptyd1.Manager"});
+    arguments.insert(arguments.begin(), {"call", "org.ptyd1", "/org/ptyd1", "org.ptyd1.Manager"});
     return busctl(user, arguments);
   };
   EXPECT_NE(call("alice", {"ListSessions"}).out.find(id), std::string::npos);
@@ -109,8 +114,8 @@ TEST(Access, OthersSessionsAreNotThereOnTheBus) {
   EXPECT_NE(call("bob", {"SendInput", "say", "secret", "1", "10"}).status, 0);
   EXPECT_NE(call("bob", {"AttachSession", "sa{sv}", "secret", "0"}).status, 0);
   const auto object = "/org/ptyd1/session/" + id;
-  EXPECT_NE(busctl("bob", {"get-property", "org.ptyd1", object, "org.ptyd1.Session", "Name"}).status,
-            0);
+  EXPECT_NE(
+      busctl("bob", {"get-property", "org.ptyd1", object, "org.ptyd1.Session", "Name"}).status, 0);
   EXPECT_NE(busctl("bob", {"call", "org.ptyd1", object, "org.ptyd1.Session", "Terminate"}).status,
             0);
   EXPECT_EQ(busctl("bob", {"tree", "org.ptyd1"}).out.find(id), std::string::npos);
@@ -180,18 +185,15 @@ TEST(Access, ForgedHostsCostTheDaemonNothing) {
   for (const std::size_t size : {std::size_t{1} << 20, std::size_t{0}, std::size_t{1}}) {
     auto host = host_of("bob");
     const auto fd = memfd(size, MFD_ALLOW_SEALING);
-    EXPECT_EQ(register_as(host, plausible_registration(plausible_spec()), fd.get()),
-              "bad-request");
+    EXPECT_EQ(register_as(host, plausible_registration(plausible_spec()), fd.get()), "bad-request");
   }
   {
     auto host = host_of("bob");
     const auto fd = memfd(1 << 20, MFD_ALLOW_SEALING);
     const char header[] = "ptscroll\1\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff";
-    EXPECT_EQ(::pwrite(fd.get(), header, sizeof header, 0),
-              static_cast<ssize_t>(sizeof header));
+    EXPECT_EQ(::pwrite(fd.get(), header, sizeof header, 0), static_cast<ssize_t>(sizeof header));
     EXPECT_EQ(::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
-    EXPECT_EQ(register_as(host, plausible_registration(plausible_spec()), fd.get()),
-              "bad-request");
+    EXPECT_EQ(register_as(host, plausible_registration(plausible_spec()), fd.get()), "bad-request");
   }
   {
     auto host = host_of("bob");
@@ -238,8 +240,7 @@ TEST(Access, TenThousandRegistrationsAreBounded) {
     std::error_code error;
     auto scrollback = Scrollback::create(64 * 1024, error);
     ASSERT_FALSE(error) << error.message();
-    const auto code =
-        register_as(host, plausible_registration(plausible_spec()), scrollback->fd());
+    const auto code = register_as(host, plausible_registration(plausible_spec()), scrollback->fd());
     if (code.empty()) {
       ++accepted;
       kept.push_back(std::move(host));

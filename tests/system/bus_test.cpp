@@ -40,7 +40,8 @@ TEST(Bus, TreeAndIntrospectionAsRootAndAsAUser) {
     EXPECT_EQ(introspected.status, 0) << introspected;
     EXPECT_NE(introspected.out.find(".ListSessions"), std::string::npos) << introspected;
     EXPECT_EQ(busctl(user, {"get-property", "org.ptyd1", "/org/ptyd1", "org.ptyd1.Manager",
-                            "SessionCount"}).out,
+                            "SessionCount"})
+                  .out,
               "u 1\n");
   }
 }

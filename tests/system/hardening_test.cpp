@@ -17,10 +17,9 @@ TEST(Hardening, TheUnitsAreWithoutMistakes) {
   EXPECT_EQ(system.status, 0);
   EXPECT_EQ(system.out + system.err, "");
   enable_linger("alice");
-  const auto user = run(as_user("alice", {"systemd-analyze", "--user", "verify",
-                                          "/usr/lib/systemd/user/ptyd.service",
-                                          "/usr/lib/systemd/user/ptyd.socket",
-                                          "/usr/lib/systemd/user/ptyd.slice"}));
+  const auto user = run(
+      as_user("alice", {"systemd-analyze", "--user", "verify", "/usr/lib/systemd/user/ptyd.service",
+                        "/usr/lib/systemd/user/ptyd.socket", "/usr/lib/systemd/user/ptyd.slice"}));
   EXPECT_EQ(user.status, 0);
   EXPECT_EQ(user.out + user.err, "");
 }
@@ -29,8 +28,8 @@ TEST(Hardening, TheDaemonIsExposedToLittle) {
   start_socket();
   const auto all = run({"systemd-analyze", "--no-pager", "security", "ptyd.service"});
   std::smatch match;
-  ASSERT_TRUE(std::regex_search(all.out, match,
-                                std::regex("exposure level for ptyd.service: ([0-9.]+)")))
+  ASSERT_TRUE(
+      std::regex_search(all.out, match, std::regex("exposure level for ptyd.service: ([0-9.]+)")))
       << all;
   std::cout << match[0] << std::endl;
   EXPECT_LE(std::stod(match[1]), 2.0) << all.out;

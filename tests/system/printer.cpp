@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A program for sessions that prints numbered lines as fast as the terminal takes them. It answers
-// the line "say WORD" with the line "said WORD", and "stop N" with "end COUNT BYTES", where COUNT is
-// the last number and BYTES all that it has printed with this line, and exits with status N. Begins
-// with "go". It prints whole lines only, and exactly what reaches the other side of the terminal.
+// the line "say WORD" with the line "said WORD", and "stop N" with "end COUNT BYTES", where COUNT
+// is the last number and BYTES all that it has printed with this line, and exits with status N.
+// Begins with "go". It prints whole lines only, and exactly what reaches the other side of the
+// terminal.
 #include <poll.h>
 #include <termios.h>
 #include <unistd.h>

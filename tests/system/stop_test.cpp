@@ -136,8 +136,9 @@ TEST(Stop, ADaemonThatMakesNoProgressIsNotWaitedFor) {
   auto client = client_of("alice");
   const auto session = create_shell(client, "shell");
   // Stops being scheduled: systemd's SIGCONT wakes it, so it is stopped again and again.
-  Process holding({"bash", "-c", "while kill -STOP " + std::to_string(daemon_pid()) +
-                                     " 2>/dev/null; do :; done"});
+  Process holding(
+      {"bash", "-c",
+       "while kill -STOP " + std::to_string(daemon_pid()) + " 2>/dev/null; do :; done"});
   const auto begun = std::chrono::steady_clock::now();
   systemctl({"stop", "ptyd.service", "ptyd.socket"});
   EXPECT_LE(std::chrono::steady_clock::now() - begun, std::chrono::seconds(15));
@@ -158,8 +159,8 @@ TEST(Stop, AReloadTakesTheNewConfigurationOrKeepsTheOld) {
   EXPECT_EQ(client.request("create", {{"command", {"bash"}}}).code(), "limit");
   write_file("/etc/ptyd/ptyd.yaml", "limits:\n  sessions_per_user: none\n");
   EXPECT_NE(systemctl({"reload", "ptyd.service"}).status, 0);
-  EXPECT_TRUE(wait_for_journal("ptyd.service",
-                               "ptyd.yaml:2: limits.sessions_per_user: expected a number"));
+  EXPECT_TRUE(
+      wait_for_journal("ptyd.service", "ptyd.yaml:2: limits.sessions_per_user: expected a number"));
   EXPECT_EQ(unit_property("ptyd.service", "ActiveState"), "active");
   EXPECT_EQ(daemon_pid(), daemon);
   EXPECT_EQ(client.request("create", {{"command", {"bash"}}}).code(), "limit") << "the old one";
@@ -172,9 +173,10 @@ TEST(Stop, AReloadTakesTheNewConfigurationOrKeepsTheOld) {
 TEST(Stop, AShutdownLosesNothing) {
   start_socket();
   auto client = client_of("alice");
-  create(client, "saver", {"bash", "-c",
-                           "trap 'sleep 1; echo saved > ~/saved; exit 0' TERM; echo armed;"
-                           "while :; do sleep 1000 & wait $!; done"});
+  create(client, "saver",
+         {"bash", "-c",
+          "trap 'sleep 1; echo saved > ~/saved; exit 0' TERM; echo armed;"
+          "while :; do sleep 1000 & wait $!; done"});
   create_shell(client, "shell");
   ASSERT_TRUE(wait_printed(client, "saver", "armed"));
   end_machine_then("Stop.DISABLED_AfterTheShutdown");
@@ -190,7 +192,8 @@ TEST(Stop, DISABLED_AfterTheShutdown) {
     EXPECT_NE(session.value("endedBy", ""), "SIGKILL") << session;
   }
   const auto log = run({"journalctl", "--boot=-1", "--no-pager", "--quiet", "--output=cat",
-                        "--unit=ptyd.service", "--unit=ptyd-session-*"}).out;
+                        "--unit=ptyd.service", "--unit=ptyd-session-*"})
+                       .out;
   const auto received = position_in(log, "Received SIGTERM, shutting down gracefully...");
   const auto ended = position_in(log, "PTY for session saver exited gracefully");
   const auto complete = position_in(log, "Graceful shutdown complete");

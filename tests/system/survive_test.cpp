@@ -77,7 +77,8 @@ class Checker {
       return;
     }
     if (problem_.empty())
-      problem_ = "after " + std::to_string(last_) + " came '" + std::string(line.substr(0, 80)) + "'";
+      problem_ =
+          "after " + std::to_string(last_) + " came '" + std::string(line.substr(0, 80)) + "'";
   }
 
   const bool from_the_start_;
@@ -206,8 +207,10 @@ class Flood {
     std::uint64_t total = 0;
     for (int i = 0; i < kSessions; ++i) {
       const auto& id = ids_[static_cast<std::size_t>(i)];
-      const auto ended = client.wait_answer(client.begin_request("wait", {{"session", id}}),
-                                            std::chrono::seconds(60)).result;
+      const auto ended = client
+                             .wait_answer(client.begin_request("wait", {{"session", id}}),
+                                          std::chrono::seconds(60))
+                             .result;
       ASSERT_TRUE(ended.is_object()) << i;
       EXPECT_EQ(ended.value("endedBy", ""), "exited") << ended;
       EXPECT_EQ(ended.value("exitStatus", -1), i + 1) << ended;

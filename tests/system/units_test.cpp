@@ -15,8 +15,9 @@ namespace {
 std::string cgroup_of(pid_t pid) {
   const auto text = read_file("/proc/" + std::to_string(pid) + "/cgroup");
   const auto unified = text.find("0::");
-  return unified == std::string::npos ? "" : text.substr(unified + 3, text.find('\n', unified) -
-                                                                          unified - 3);
+  return unified == std::string::npos
+             ? ""
+             : text.substr(unified + 3, text.find('\n', unified) - unified - 3);
 }
 
 // Whether cgroup2 has the controller here: on a machine with cgroup v1 beside it, it may not.
@@ -60,8 +61,8 @@ TEST(Units, ABadConfigurationFailsTheStartWithItsReason) {
   const auto started = systemctl({"start", "ptyd.service"});
   EXPECT_NE(started.status, 0);
   EXPECT_EQ(unit_property("ptyd.service", "ExecMainStatus"), "78");
-  EXPECT_TRUE(wait_for_journal("ptyd.service",
-                               "/etc/ptyd/ptyd.yaml:2: unknown key 'drain.grance'"));
+  EXPECT_TRUE(
+      wait_for_journal("ptyd.service", "/etc/ptyd/ptyd.yaml:2: unknown key 'drain.grance'"));
   // Who connects is told, and neither waits nor makes systemd try for ever.
   const auto listed = run(as_user("alice", {kPtyctl, "list"}));
   EXPECT_EQ(listed.status, 1);
@@ -141,8 +142,7 @@ TEST(Units, AHostThatCannotBeStartedIsNamed) {
   auto client = client_of("alice");
   const auto refused = client.request("create", {{"command", {"bash"}}});
   EXPECT_EQ(refused.code(), "start-failed") << refused.error;
-  EXPECT_NE(refused.error.value("message", "").find("No such file or directory"),
-            std::string::npos)
+  EXPECT_NE(refused.error.value("message", "").find("No such file or directory"), std::string::npos)
       << refused.error;
   write_file("/etc/ptyd/ptyd.yaml", "sessions:\n  program: /bin/true\n");
   ASSERT_EQ(systemctl({"reload", "ptyd.service"}).status, 0);
@@ -179,8 +179,8 @@ TEST(Units, AUnitsMemoryIsLimited) {
   create_shell(client, "other");
   const auto session = create_shell(client, "hungry");
   const auto unit = session_unit(session.value("id", ""));
-  ASSERT_EQ(systemctl({"set-property", "--runtime", unit, "MemoryMax=64M", "MemorySwapMax=0"})
-                .status, 0);
+  ASSERT_EQ(
+      systemctl({"set-property", "--runtime", unit, "MemoryMax=64M", "MemorySwapMax=0"}).status, 0);
   client.request("send", {{"session", "hungry"}},
                  "(head -c 500000000 /dev/zero | tail -c 1 >/dev/null); echo status $((40 + 2))\n");
   // The process that ate too much is gone, its session is not.
@@ -204,8 +204,8 @@ TEST(Units, AUnitsTasksAreLimited) {
   EXPECT_TRUE(wait_for_property(unit, "ActiveState", "inactive"));
 }
 
-// A fork bomb, within the limit that PAM gives its user, takes nothing else with it, and its session
-// can be ended.
+// A fork bomb, within the limit that PAM gives its user, takes nothing else with it, and its
+// session can be ended.
 TEST(Units, AForkBombTakesNothingElseWithIt) {
   start_socket();
   write_file("/etc/security/limits.d/bob.conf", "bob hard nproc 150\nbob soft nproc 150\n");

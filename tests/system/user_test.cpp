@@ -129,8 +129,8 @@ TEST(UserInstance, IsOnTheUsersBus) {
   const auto tree = alice({"busctl", "--user", "--no-pager", "tree", "org.ptyd1"});
   EXPECT_NE(tree.out.find("/org/ptyd1/session/" + id), std::string::npos) << tree;
   const auto call = [](const Arguments& arguments) {
-    Arguments all{"busctl", "--user", "--no-pager", "call", "org.ptyd1", "/org/ptyd1",
-                  "org.ptyd1.Manager"};
+    Arguments all{"busctl",    "--user",     "--no-pager",       "call",
+                  "org.ptyd1", "/org/ptyd1", "org.ptyd1.Manager"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     return alice(all);
   };

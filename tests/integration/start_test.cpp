@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "tests/integration/sessions.hpp"
@@ -116,16 +117,32 @@ TEST(Start, WhatIsPassedMustBeAListeningUnixStreamSocket) {
   EXPECT_NE(two.err.find("passed 2 sockets"), std::string::npos) << two;
 }
 
-// systemd-socket-activate(1) does what a socket unit does: the first connection starts the daemon,
-// which serves it, and the socket's file outlives the daemon.
+// systemd-socket-activate(1) does what a socket unit does: the first connection starts the daemon.
+Arguments activated(const Daemon& folders) {
+  return {"systemd-socket-activate",
+          "-l",
+          folders.socket(),
+          "-E",
+          std::string("PTYD_SESSION_PROGRAM=") + PTYD_SESSION_PROGRAM,
+          "-E",
+          "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent",
+          "-E",
+          "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent",
+          PTYD_PROGRAM,
+          "--socket",
+          folders.socket(),
+          "--runtime-dir",
+          folders.runtime_dir(),
+          "--state-dir",
+          folders.state_dir(),
+          "--config",
+          folders.config_path()};
+}
+
+// It serves that, and the socket's file outlives the daemon.
 TEST(Start, ServesThePassedSocketAndLeavesItBehind) {
   Daemon folders(DaemonOptions{.started = false});
-  Process activator({"systemd-socket-activate", "-l", folders.socket(), "-E",
-                     std::string("PTYD_SESSION_PROGRAM=") + PTYD_SESSION_PROGRAM, "-E",
-                     "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent", "-E",
-                     "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent", PTYD_PROGRAM, "--socket",
-                     folders.socket(), "--runtime-dir", folders.runtime_dir(), "--state-dir",
-                     folders.state_dir(), "--config", folders.config_path()});
+  Process activator(activated(folders));
   ASSERT_TRUE(activator.err().wait_for("Listening on"));
   auto client = folders.connect();
   EXPECT_EQ(client.request("health").result.value("socket", ""), folders.socket());
@@ -134,6 +151,31 @@ TEST(Start, ServesThePassedSocketAndLeavesItBehind) {
   activator.signal(SIGTERM);
   EXPECT_EQ(activator.wait_exit(), kSuccess);
   EXPECT_EQ(::access(folders.socket().c_str(), F_OK), 0);
+}
+
+// A daemon that could not start left who had started it waiting, and systemd started it again for
+// them at once, over and over.
+TEST(Start, ADaemonThatCannotStartTurnsAwayWhoWaits) {
+  Daemon folders(DaemonOptions{.config = "drain: {grance: 1s}\n", .started = false});
+  Process activator(activated(folders));
+  ASSERT_TRUE(activator.err().wait_for("Listening on"));
+  const auto listed = folders.ptyctl({"list"});
+  EXPECT_EQ(listed.status, 1);
+  EXPECT_NE(listed.err.find("ptyd cannot start; its log says why"), std::string::npos) << listed;
+  EXPECT_EQ(activator.wait_exit(), (ExitResult{EndKind::kExited, 78}));
+}
+// The same where the start fails later: another daemon has the lock.
+TEST(Start, ASecondDaemonTurnsAwayWhoWaits) {
+  Daemon first;
+  Daemon folders(DaemonOptions{.started = false});
+  auto arguments = activated(folders);
+  std::replace(arguments.begin(), arguments.end(), folders.runtime_dir(), first.runtime_dir());
+  Process activator(arguments);
+  ASSERT_TRUE(activator.err().wait_for("Listening on"));
+  const auto listed = folders.ptyctl({"list"});
+  EXPECT_EQ(listed.status, 1);
+  EXPECT_NE(listed.err.find("ptyd cannot start; its log says why"), std::string::npos) << listed;
+  EXPECT_EQ(activator.wait_exit(), (ExitResult{EndKind::kExited, 1}));
 }
 
 TEST(Start, ReloadTakesANewConfigurationOrKeepsTheOld) {

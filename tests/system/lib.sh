@@ -76,11 +76,14 @@ prepare_build() {
 with_build() { if [ -z "$build_lower" ]; then "$@"; else in_overlay "$build_lower" "$@"; fi; }
 
 build_targets() {
+  local launcher=
+  if [ -z "$build_lower" ] && command -v ccache >/dev/null; then launcher=ccache; fi
   # Once: ninja runs cmake again itself when that is needed. Without what would be stripped anyway.
   if [ ! -e "$build/build.ninja" ] &&
     ! with_build cmake -S "$source_inside" -B "$build_inside" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
       -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -DNDEBUG" -DCMAKE_INSTALL_PREFIX=/usr \
-      -DCMAKE_INSTALL_SYSCONFDIR=/etc -DCMAKE_INSTALL_LIBEXECDIR=libexec -DPTYD_TESTS=ON >"$build/configure.log" 2>&1; then
+      -DCMAKE_INSTALL_SYSCONFDIR=/etc -DCMAKE_INSTALL_LIBEXECDIR=libexec -DPTYD_TESTS=ON \
+      ${launcher:+-DCMAKE_CXX_COMPILER_LAUNCHER=$launcher} >"$build/configure.log" 2>&1; then
     cat "$build/configure.log" >&2
     die "cmake failed, see above"
   fi

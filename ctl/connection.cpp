@@ -15,6 +15,9 @@ namespace {
 
 // A daemon that is alive greets at once; one that is being started by its socket needs a moment.
 constexpr auto kHandshakePatience = std::chrono::seconds(10);
+// Who was not greeted may come again: a daemon that ends or dies is followed by another.
+constexpr auto kRetryPause = std::chrono::milliseconds(50);
+constexpr auto kRetryTime = std::chrono::seconds(5);
 
 std::optional<std::int64_t> id_of(const Json& json) {
   const auto id = json.find("id");
@@ -37,6 +40,21 @@ Reply reply_of(const Json& json) {
 
 std::unique_ptr<Connection> Connection::open(EventLoop& loop, const std::string& path,
                                              std::string& problem) {
+  const auto deadline = Clock::now() + kRetryTime;
+  bool turned_away = false;
+  auto connection = try_open(loop, path, problem, turned_away);
+  while (!connection && turned_away && Clock::now() < deadline) {
+    bool rested = false;
+    Timer pause(loop, [&rested] { rested = true; });
+    pause.start(kRetryPause);
+    while (!rested) loop.run_once(std::chrono::milliseconds(-1));
+    connection = try_open(loop, path, problem, turned_away);
+  }
+  return connection;
+}
+
+std::unique_ptr<Connection> Connection::try_open(EventLoop& loop, const std::string& path,
+                                                 std::string& problem, bool& turned_away) {
   std::error_code error;
   auto socket = connect_unix(path, error);
   if (!socket) {
@@ -44,8 +62,9 @@ std::unique_ptr<Connection> Connection::open(EventLoop& loop, const std::string&
     return nullptr;
   }
   std::unique_ptr<Connection> connection(new Connection(loop, std::move(socket)));
-  if (!connection->shake_hands(path, problem)) return nullptr;
-  return connection;
+  if (connection->shake_hands(path, problem)) return connection;
+  turned_away = connection->lost_ && connection->why_lost_.empty();
+  return nullptr;
 }
 
 Connection::Connection(EventLoop& loop, UniqueFd socket)

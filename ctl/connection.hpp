@@ -44,6 +44,7 @@ class Connection {
   };
 
   // Connects and shakes hands, running the loop meanwhile. Nothing, with `problem` set, on failure.
+  // Tries for some seconds when the daemon ends before it greets, as one that is being restarted.
   static std::unique_ptr<Connection> open(EventLoop& loop, const std::string& path,
                                           std::string& problem);
 
@@ -67,6 +68,9 @@ class Connection {
   };
 
   Connection(EventLoop& loop, UniqueFd socket);
+  // `turned_away` is set when the daemon closed the connection before it had begun anything.
+  static std::unique_ptr<Connection> try_open(EventLoop& loop, const std::string& path,
+                                              std::string& problem, bool& turned_away);
   bool shake_hands(const std::string& path, std::string& problem);
   void on_frame(const Frame& frame);
   void on_answer(const Frame& frame);

@@ -60,6 +60,7 @@ Daemon::Daemon(Scope scope, Paths paths, const Config& config, const Environment
   core_.connections = [this] { return server_.clients(); };
   lifecycle_.set_client_control({
       .refuse_new = [this] { server_.refuse_new_clients(); },
+      .turn_new_away = [this] { server_.turn_new_clients_away(); },
       .stop_listening = [this] { listener_.stop(); },
       .broadcast = [this](const Json& event) { return server_.broadcast(event); },
       .close_all = [this](std::function<void()> done) { server_.close_all(std::move(done)); },

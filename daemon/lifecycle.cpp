@@ -244,7 +244,7 @@ void Lifecycle::hand_over(const std::string& reason) {
   if (!begin_to_finish(reason, true)) return;
   sessions_.refuse_new_sessions(
       Error{ErrorCode::kShuttingDown, "ptyd is being restarted; try again"});
-  if (clients_.stop_listening) clients_.stop_listening();
+  if (clients_.turn_new_away) clients_.turn_new_away();
   await_requests();
 }
 
@@ -300,7 +300,7 @@ void Lifecycle::next_after(Step step) {
   step_timer_.stop();
   switch (step) {
     case Step::kNone: return;
-    case Step::kRequests: return handing_over_ ? save() : end_sessions();
+    case Step::kRequests: return handing_over_ ? leave_listener() : end_sessions();
     case Step::kSessions: return save();
     // A host that is let go would end with its daemon.
     case Step::kSave: return handing_over_ ? close_clients() : let_hosts_go();
@@ -316,6 +316,11 @@ void Lifecycle::end_sessions() {
   const auto bound = sessions_.end_deadline() - Clock::now() + std::chrono::seconds(1);
   step_timer_.start(std::max<Clock::duration>(bound, milliseconds(0)));
   if (sessions_.registry().ending_with_daemon() == 0) next_after(Step::kSessions);
+}
+
+void Lifecycle::leave_listener() {
+  if (clients_.stop_listening) clients_.stop_listening();
+  save();
 }
 
 void Lifecycle::save() {

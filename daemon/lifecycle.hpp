@@ -46,6 +46,9 @@ struct DrainOptions {
 // What a stop needs of those who serve clients.
 struct ClientControl {
   std::function<void()> refuse_new;
+  // Nobody is greeted any more but session hosts, of sessions that are being created: who is not
+  // comes again, and finds the next daemon.
+  std::function<void()> turn_new_away;
   // Who connects from now on waits for the next daemon.
   std::function<void()> stop_listening;
   // To every client that is connected; how many there are.
@@ -115,6 +118,7 @@ class Lifecycle final : private SessionObserver {
   void on_step_overdue();
   void next_after(Step step);
   void end_sessions();
+  void leave_listener();
   void save();
   void let_hosts_go();
   void close_clients();

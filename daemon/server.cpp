@@ -105,6 +105,8 @@ void Server::on_hello(std::uint64_t number, Connection& connection, const Frame&
   const bool is_client = hello->role == Role::kClient;
   if (!is_client && hello->role != Role::kHost)
     return refuse(connection, {ErrorCode::kBadRequest, "unknown role in HELLO"});
+  // Not greeted, it knows that nothing of it was begun, and comes again.
+  if (is_client && newcomers_ == Newcomers::kTurnedAway) return remove(number);
   connection.greeted = true;
   Hello answer;
   answer.role = Role::kServer;
@@ -112,7 +114,8 @@ void Server::on_hello(std::uint64_t number, Connection& connection, const Frame&
   connection.channel->send(FrameType::kHello, encode_hello(answer));
   if (!is_client) return;  // goes on with REGISTER, under the same deadline
   connection.handshake.stop();
-  if (refusing_) return refuse(connection, {ErrorCode::kShuttingDown, "ptyd is shutting down"});
+  if (newcomers_ == Newcomers::kRefused)
+    return refuse(connection, {ErrorCode::kShuttingDown, "ptyd is shutting down"});
   std::uint64_t of_uid = 0;
   for (const auto& [other, c] : connections_)
     if (c->client && c->peer.uid == connection.peer.uid) ++of_uid;

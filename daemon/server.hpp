@@ -31,7 +31,8 @@ class Server final : private SessionObserver, private LifecycleObserver {
   [[nodiscard]] std::size_t clients() const;
 
   // The parts of a stop that concern clients, see ClientControl.
-  void refuse_new_clients() { refusing_ = true; }
+  void refuse_new_clients() { newcomers_ = Newcomers::kRefused; }
+  void turn_new_clients_away() { newcomers_ = Newcomers::kTurnedAway; }
   std::size_t broadcast(const Json& event);
   void close_all(std::function<void()> done);
 
@@ -58,7 +59,7 @@ class Server final : private SessionObserver, private LifecycleObserver {
   decltype(Config::limits) limits_;
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::uint64_t last_number_ = 0;
-  bool refusing_ = false;
+  enum class Newcomers { kServed, kRefused, kTurnedAway } newcomers_ = Newcomers::kServed;
   std::function<void()> all_closed_;
 };
 

@@ -21,6 +21,9 @@ constexpr std::size_t kMaxReason = 512;
 // What src/core/execute.c (252) and exec-invoke.c (257) of systemd say.
 constexpr std::string_view kPamFailed = "PAM failed: ";
 constexpr std::string_view kStepFailed = "Failed at step ";
+// "pam_unix(ptyd:account): account alice has expired (account expired)"
+constexpr std::string_view kPamModule = "pam_";
+constexpr std::string_view kPamService = "(ptyd:";
 
 struct JournalCloser {
   void operator()(sd_journal* journal) const { ::sd_journal_close(journal); }
@@ -50,20 +53,30 @@ std::string message_of(sd_journal* journal) {
   return printable(field.substr(0, kMaxReason));
 }
 
-// False to look again: nothing yet, or something less telling than what may follow.
+// What the module of PAM says that refuses; empty for a message of something else.
+std::string words_of_pam_module(const std::string& message) {
+  if (!message.starts_with(kPamModule) || message.find(kPamService) == std::string::npos) return {};
+  const auto words = message.find("): ");
+  return words == std::string::npos ? std::string() : message.substr(words + 3);
+}
+
+// False to look again: what systemd says last is not there yet.
 bool scan(sd_journal* journal, UnitFailure& failure) {
   if (::sd_journal_seek_head(journal) < 0) return false;
-  for (int line = 0; line<kMaxLines&& ::sd_journal_next(journal)> 0; ++line) {
+  std::string module;
+  std::string pam;
+  for (int line = 0; line < kMaxLines && ::sd_journal_next(journal) > 0; ++line) {
     const auto message = message_of(journal);
-    if (const auto at = message.find(kPamFailed); at != std::string::npos) {
-      failure = {message.substr(at + kPamFailed.size()), true};
-      return true;
-    }
-    if (const auto at = message.find(kStepFailed); at != std::string::npos) {
-      failure = {message.substr(at), false};
-      // PAM's own words come before systemd's, but from another process.
-      if (message.find("step PAM") == std::string::npos) return true;
-    }
+    if (auto words = words_of_pam_module(message); !words.empty()) module = std::move(words);
+    if (const auto at = message.find(kPamFailed); at != std::string::npos)
+      pam = message.substr(at + kPamFailed.size());
+    const auto at = message.find(kStepFailed);
+    if (at == std::string::npos) continue;
+    const bool by_pam = message.find("step PAM") != std::string::npos;
+    // PAM's own word for it is often that of the last module in its stack, which says less.
+    if (by_pam && !module.empty()) pam = module;
+    failure = {by_pam && !pam.empty() ? pam : message.substr(at), by_pam};
+    return true;
   }
   return false;
 }

@@ -5,10 +5,10 @@
 
 namespace ptyd {
 
-// Why a unit could not be started, as systemd and PAM told the journal: "User account has expired",
-// "Failed at step EXEC spawning …"; empty when the journal does not say. systemd's D-Bus interface
-// has only a number for it. Blocks, at most about a second, since a message may yet be on its way:
-// for a worker.
+// Why a unit's process could not be started, as systemd and the modules of PAM told the journal:
+// "account alice has expired (account expired)", "Failed at step EXEC spawning …"; empty when the
+// journal does not say. Blocks, at most about a second, since a message may yet be on its way: for
+// a worker.
 struct UnitFailure {
   std::string reason;
   bool by_pam = false;  // the account, not the machine

@@ -35,8 +35,9 @@ UnitProperties session_unit(const Session& session, Scope scope, const std::stri
   UnitProperties unit;
   add(unit, "Description", "Terminal session " + session.name() + " of " + bus_text(session.user));
   add(unit, "Slice", std::string("ptyd.slice"));
-  // The start job ends once the host's program runs, or with why it does not.
-  add(unit, "Type", std::string("exec"));
+  // Not "exec": with PAMName= systemd 252 takes such a unit for starting until it is too late,
+  // because the process that it makes for PAM keeps open what tells that the program runs.
+  add(unit, "Type", std::string("simple"));
   add(unit, "ExecStart", std::vector<Command>{Command(program, words, false)});
   if (scope == Scope::kSystem) {
     add(unit, "User", std::to_string(session.uid));

@@ -164,27 +164,27 @@ void UnitManager::on_job_removed(const std::string& unit, const std::string& res
   if (result == "done")
     it->second.job_done = true;
   else
-    explain(unit, result);
+    explain(unit, "its start job ended as " + result);
 }
 
 void UnitManager::on_unit_removed(const std::string& unit) {
   const auto it = starts_.find(unit);
   if (it != starts_.end() && it->second.job_done)
-    fail(unit, {ErrorCode::kStartFailed, "the session host ended before it registered", 0, "host"});
+    explain(unit, "the session host ended before it registered");
 }
 
-void UnitManager::explain(const std::string& unit, const std::string& result) {
+// The unit has failed; systemd's D-Bus interface has only a number for why.
+void UnitManager::explain(const std::string& unit, const std::string& otherwise) {
   if (std::exchange(starts_.at(unit).explaining, true)) return;
   const auto failure = std::make_shared<UnitFailure>();
   explainer_.post([failure, unit] { *failure = read_unit_failure(unit); },
-                  [this, failure, unit, result] {
+                  [this, failure, unit, otherwise] {
                     if (failure->by_pam)
                       return fail(unit, {ErrorCode::kDenied,
                                          "your account may not have sessions: " + failure->reason});
                     fail(unit, {ErrorCode::kStartFailed,
                                 "systemd cannot start the session host: " +
-                                    (failure->reason.empty() ? "its start job ended as " + result
-                                                             : failure->reason)});
+                                    (failure->reason.empty() ? otherwise : failure->reason)});
                   });
 }
 

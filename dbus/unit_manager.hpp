@@ -56,7 +56,7 @@ class UnitManager {
   void on_job_removed(const std::string& unit, const std::string& result);
   void on_unit_removed(const std::string& unit);
   void fail(const std::string& unit, const Error& error);
-  void explain(const std::string& unit, const std::string& result);
+  void explain(const std::string& unit, const std::string& otherwise);
   void ask_for_job(Link& link, const sdbus::ObjectPath& own_unit);
   void ask_for_type(Link& link, const sdbus::ObjectPath& job);
   void answer_own_job(const Result<std::string>& answer);

@@ -47,6 +47,13 @@ bool eventually(Condition condition, std::chrono::milliseconds timeout = kPatien
   return true;
 }
 
+// Types a command into the shell of an attached session and waits for what it prints, which is not
+// what was typed.
+inline bool shell_answers(ProtocolClient& viewer, const std::string& word) {
+  return viewer.input("echo " + word.substr(0, 1) + "''" + word.substr(1) + "\n") &&
+         viewer.read_output_until(word);
+}
+
 inline std::string captured(ProtocolClient& client, const std::string& session) {
   std::string text;
   for (const auto& item : client.request("capture", {{"session", session}}).items)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
+#include <map>
 
 #include "common/scrollback.hpp"
 #include "common/session_name.hpp"
@@ -233,7 +233,7 @@ TEST(Access, TenThousandRegistrationsAreBounded) {
   std::vector<ProtocolClient> kept;
   std::vector<Scrollback> scrollbacks;
   int accepted = 0;
-  int refused = 0;
+  std::map<std::string, int> refusals;
   const auto descriptors = [&] {
     const auto folder = "/proc/" + std::to_string(daemon) + "/fd";
     return std::distance(std::filesystem::directory_iterator(folder), {});
@@ -249,12 +249,11 @@ TEST(Access, TenThousandRegistrationsAreBounded) {
       kept.push_back(std::move(host));
       scrollbacks.push_back(std::move(*scrollback));
     } else {
-      EXPECT_EQ(code, "limit");
-      ++refused;
+      ++refusals[code];
     }
   }
   EXPECT_EQ(accepted, 200) << "limits.sessions_per_user";
-  EXPECT_EQ(refused, 9800);
+  EXPECT_EQ(refusals, (std::map<std::string, int>{{"limit", 9800}}));
   EXPECT_LE(descriptors(), 200 * 3 + 100);
   EXPECT_EQ(daemon_pid(), daemon);
   alice.request("send", {{"session", "shell"}}, "echo still $((40 + 2))\n");

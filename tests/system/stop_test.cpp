@@ -51,6 +51,7 @@ TEST(Stop, StopEndsAllSessionsInOrder) {
   EXPECT_EQ(unit_property("ptyd.service", "Result"), "success");
   EXPECT_EQ(session_units(), "");
   EXPECT_EQ(run({"pgrep", "-u", "alice,bob"}).out, "");
+  EXPECT_TRUE(viewer.wait_ended());
   EXPECT_TRUE(viewer.next_event("server.shutdown"));
   EXPECT_EQ(record_of(shell.value("id", "")).value("state", ""), "stopped");
   EXPECT_EQ(record_of(stubborn.value("id", "")).value("endedBy", ""), "SIGKILL");
@@ -79,9 +80,7 @@ TEST(Stop, RestartsEndNothing) {
     const auto result = systemctl({verb, "ptyd.service"});
     ASSERT_EQ(result.status, 0) << result;
     EXPECT_EQ(daemon_pid() == old, std::string(verb) == "reload-or-restart") << verb;
-    const auto word = "after-" + std::to_string(++number);
-    ASSERT_TRUE(viewer.input("echo " + word + "''\n"));
-    ASSERT_TRUE(viewer.read_output_until("\n" + word)) << verb;
+    ASSERT_TRUE(shell_answers(viewer, "after-" + std::to_string(++number))) << verb;
     auto later = client_of("alice");
     EXPECT_EQ(later.request("status", {{"session", "shell"}}).result.value("pid", 0),
               before.value("pid", 1));

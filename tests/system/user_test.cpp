@@ -71,13 +71,11 @@ TEST(UserInstance, SessionsSurviveKillsAndRestartsAndEndInAStop) {
   for (int i = 0; i < 5; ++i) {
     const auto pid = user_property("ptyd.service", "MainPID");
     ASSERT_EQ(::kill(std::stoi(pid), SIGKILL), 0);
-    ASSERT_TRUE(viewer.input("echo kill-" + std::to_string(i) + "''\n"));
-    ASSERT_TRUE(viewer.read_output_until("\nkill-" + std::to_string(i)));
+    ASSERT_TRUE(shell_answers(viewer, "kill-" + std::to_string(i)));
     ASSERT_TRUE(wait_user_daemon_other_than(pid));
   }
   ASSERT_EQ(user_systemctl({"restart", "ptyd.service"}).status, 0);
-  ASSERT_TRUE(viewer.input("echo restarted''\n"));
-  ASSERT_TRUE(viewer.read_output_until("\nrestarted"));
+  ASSERT_TRUE(shell_answers(viewer, "restarted"));
   EXPECT_EQ(viewer.missed(), 0U);
   ASSERT_EQ(user_systemctl({"reload", "ptyd.service"}).status, 0);
   ASSERT_EQ(user_systemctl({"stop", "ptyd.service", "ptyd.socket"}).status, 0);
@@ -100,8 +98,7 @@ TEST(UserInstance, DoesNotDisturbTheSystemsDaemon) {
   EXPECT_EQ(system.request("list").items.size(), 1U);
   EXPECT_EQ(own.request("list").items.size(), 1U);
   ASSERT_EQ(user_systemctl({"stop", "ptyd.service"}).status, 0);
-  ASSERT_TRUE(viewer.input("echo untouched''\n"));
-  EXPECT_TRUE(viewer.read_output_until("\nuntouched"));
+  EXPECT_TRUE(shell_answers(viewer, "untouched"));
   ASSERT_EQ(systemctl({"stop", "ptyd.service"}).status, 0);
   EXPECT_TRUE(viewer.wait_ended());
 }

@@ -85,8 +85,10 @@ void Client::on_frame(const Frame& frame) {
 }
 
 void Client::violation(const char* what) {
-  log::info(caller_.label + " sent " + what + "; closing its connection",
-            {{"PTYD_CLIENT", caller_.label}}, log::Event::kProtocolViolation);
+  if (const auto line =
+          core_.misdeeds.pass(caller_.label + " sent " + what + "; closing its connection");
+      !line.empty())
+    log::info(line, {{"PTYD_CLIENT", caller_.label}}, log::Event::kProtocolViolation);
   channel_.send(ProtocolError::kType,
                 encode(ProtocolError{to_string(ErrorCode::kBadRequest),
                                      std::string("your program sent ") + what}));

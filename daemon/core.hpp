@@ -6,6 +6,7 @@
 #include "common/event_loop.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/lifecycle.hpp"
+#include "daemon/log_limit.hpp"
 #include "daemon/session_manager.hpp"
 
 namespace ptyd {
@@ -19,6 +20,8 @@ struct Core {
   Lifecycle& lifecycle;
   // Connections to the socket, without session hosts and attached clients.
   std::function<std::size_t()> connections = [] { return std::size_t{0}; };
+  // For what strangers do wrong, as often as they like.
+  LogLimit misdeeds{};
   // Called when their number has changed; the bus's to set.
   std::function<void()> on_connections_changed = [] {};
 

@@ -52,7 +52,7 @@ Daemon::Daemon(Scope scope, Paths paths, const Config& config, const Environment
       starter_(systemd_ ? systemd_->starter() : direct_starter_),
       sessions_(loop_, config, paths_.state_dir, starter_),
       lifecycle_(loop_, config, sessions_, service_manager_),
-      core_{loop_, identity_, sessions_, lifecycle_, {}},
+      core_{loop_, identity_, sessions_, lifecycle_},
       server_(core_, config),
       config_reader_(loop_) {
   identity_.socket = listener_.path();

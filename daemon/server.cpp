@@ -79,8 +79,7 @@ void Server::greet(UniqueFd socket, const PeerCredentials& peer) {
           .on_closed =
               [this, number](const std::string& reason) {
                 if (!reason.empty())
-                  log::info("Client " + std::to_string(number) + ": " + reason, {},
-                            log::Event::kProtocolViolation);
+                  log_misdeed("Client " + std::to_string(number) + ": " + reason);
                 remove(number);
               },
           .on_drained = {}});
@@ -138,9 +137,14 @@ void Server::on_register(std::uint64_t number, Connection& connection, const Fra
   const auto error =
       core_.sessions.register_host(connection.channel, connection.peer, *registration);
   if (!error) return remove(number);
-  log::info("Refused a session host of uid " + std::to_string(connection.peer.uid) + ": " +
-            error->message);
+  log_misdeed("Refused a session host of uid " + std::to_string(connection.peer.uid) + ": " +
+              error->message);
   refuse(connection, *error);
+}
+
+void Server::log_misdeed(std::string line) {
+  line = core_.misdeeds.pass(std::move(line));
+  if (!line.empty()) log::info(line, {}, log::Event::kProtocolViolation);
 }
 
 void Server::refuse(Connection& connection, const Error& error) {

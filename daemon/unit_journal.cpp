@@ -65,7 +65,7 @@ bool scan(sd_journal* journal, UnitFailure& failure) {
   if (::sd_journal_seek_head(journal) < 0) return false;
   std::string module;
   std::string pam;
-  for (int line = 0; line < kMaxLines && ::sd_journal_next(journal) > 0; ++line) {
+  for (int line = 0; line<kMaxLines&& ::sd_journal_next(journal)> 0; ++line) {
     const auto message = message_of(journal);
     if (auto words = words_of_pam_module(message); !words.empty()) module = std::move(words);
     if (const auto at = message.find(kPamFailed); at != std::string::npos)

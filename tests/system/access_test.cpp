@@ -132,7 +132,9 @@ SessionSpec plausible_spec() {
   spec.id = new_session_id();
   spec.name = "forged";
   spec.command = {"sh"};
+  spec.term = "xterm";
   spec.scrollback = 64 * 1024;
+  spec.stop_timeout_ms = 5000;
   return spec;
 }
 

@@ -59,8 +59,9 @@ class JournalOfFailedTests : public testing::EmptyTestEventListener {
     if (!test.result()->Failed()) return;
     run({"journalctl", "--sync"});
     show({"journalctl", "--boot", "--no-pager", "--quiet", "--output=short-precise", "--lines=300",
-          "--unit=ptyd.service", "--unit=ptyd.socket", "--unit=ptyd-session-*",
-          "--user-unit=ptyd.service", "--user-unit=ptyd.socket", "--user-unit=ptyd-session-*"});
+          "--unit=ptyd.service", "--unit=ptyd.socket", "--unit=ptyd-session-*"});
+    show({"journalctl", "--boot", "--no-pager", "--quiet", "--output=short-precise", "--lines=300",
+          "_SYSTEMD_USER_UNIT=ptyd.service"});
     show({"systemctl", "--no-pager", "--full", "--lines=0", "status", "ptyd.service", "ptyd.socket",
           "ptyd-session-*"});
     show({"systemctl", "--no-pager", "--plain", "--failed"});
@@ -114,7 +115,8 @@ testing::AssertionResult wait_for_property(const std::string& unit, const std::s
 std::string journal(const std::string& unit) { return read_journal({"--unit=" + unit}); }
 
 std::string user_journal(const std::string& user, const std::string& unit) {
-  return read_journal({"_UID=" + std::to_string(uid_of(user)), "--user-unit=" + unit});
+  // Not --user-unit, which is of units of whoever asks.
+  return read_journal({"_UID=" + std::to_string(uid_of(user)), "_SYSTEMD_USER_UNIT=" + unit});
 }
 
 testing::AssertionResult wait_for_journal(const std::string& unit, const std::string& text,

@@ -140,6 +140,11 @@ void write_drop_in(const std::string& unit, std::string_view text) {
   if (result.status != 0) throw std::runtime_error("daemon-reload: " + result.err);
 }
 
+bool has_controller(const std::string& name) {
+  return (" " + read_file("/sys/fs/cgroup/cgroup.controllers")).find(" " + name) !=
+         std::string::npos;
+}
+
 uid_t uid_of(const std::string& user) { return user_entry(user).pw_uid; }
 
 Arguments as_user(const std::string& user, const Arguments& arguments) {

@@ -44,6 +44,9 @@ testing::AssertionResult wait_for_journal(const std::string& unit, const std::st
 // Adds to a unit's settings: "[Service]\nTimeoutStopSec=3\n". Does not restart it.
 void write_drop_in(const std::string& unit, std::string_view text);
 
+// Whether cgroup2 has the controller here: on a computer with cgroup v1 beside it, it may not.
+bool has_controller(const std::string& name);
+
 // "alice", "bob" and "carol" are the machine's users.
 uid_t uid_of(const std::string& user);
 // The command line that runs a command as a user, with the environment that a login gives, and

@@ -3,6 +3,7 @@
 // read, and a daemon that is killed, restarted, hung and upgraded all the while.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <atomic>
@@ -26,6 +27,10 @@ using std::chrono::milliseconds;
 constexpr char kPrinter[] = "/usr/libexec/ptyd-test/printer";
 constexpr int kSessions = 64;
 constexpr int kAttached = 12;
+
+// ptyd.slice keeps 64 sessions that compute from taking the daemon's time, where cgroup2 has the
+// controller for it. Where it has not, the daemon is one of 130 that want two processors.
+milliseconds list_time() { return has_controller("cpu") ? milliseconds(1000) : milliseconds(5000); }
 
 milliseconds since(SteadyClock::time_point then) {
   return std::chrono::duration_cast<milliseconds>(SteadyClock::now() - then);
@@ -58,25 +63,30 @@ class Checker {
       whole_ = true;
       return;
     }
+    // Nearly all lines are numbers, and this must keep up with twelve sessions.
+    if (!line.empty() && line[0] >= '0' && line[0] <= '9') return take_number(line);
     if (line == "ready") return;
     if (line == "said " + std::to_string(said_ + 1) ||
         (!from_the_start_ && line.starts_with("said "))) {
       ++said_;
-      return;
-    }
-    if (line.starts_with("end ")) {
+    } else if (line.starts_with("end ")) {
       const auto space = line.rfind(' ');
       std::from_chars(line.data() + space + 1, line.data() + line.size(), end_bytes_);
       ended_ = true;
-      return;
+    } else {
+      complain(line);
     }
+  }
+
+  void take_number(std::string_view line) {
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
-    const bool whole_number = error == std::errc{} && end == line.data() + line.size();
-    if (whole_number && (last_ == 0 || number == last_ + 1)) {
-      last_ = number;
-      return;
-    }
+    const bool whole = error == std::errc{} && end == line.data() + line.size();
+    if (!whole || (last_ != 0 && number != last_ + 1)) return complain(line);
+    last_ = number;
+  }
+
+  void complain(std::string_view line) {
     if (problem_.empty())
       problem_ =
           "after " + std::to_string(last_) + " came '" + std::string(line.substr(0, 80)) + "'";
@@ -97,7 +107,10 @@ class Checker {
 class Viewer {
  public:
   Viewer(ProtocolClient client, bool types) : client_(std::move(client)), types_(types) {}
-  ~Viewer() { join(); }
+  ~Viewer() {
+    ::shutdown(client_.fd(), SHUT_RDWR);  // of a test that has failed already
+    join();
+  }
 
   void start() {
     thread_ = std::thread([this] { run(); });
@@ -157,16 +170,15 @@ class Flood {
     // what a client is too slow for it does not get, see docs/protocol.md.
     ::setpriority(PRIO_PROCESS, 0, -15);
     std::ofstream("/proc/self/autogroup") << "-15";  // counts where there is one, sched(7)
-    auto client = connect_as("alice");
-    client.hello();
+    auto client = client_of("alice");
     for (int i = 0; i < kSessions; ++i) {
       const auto name = "flood-" + std::to_string(i);
-      const auto session = create(client, name, {kPrinter}, {{"scrollbackBytes", 2 << 20}});
+      const auto session = create(client, name, {kPrinter},
+                                  {{"scrollbackBytes", i < kAttached ? 16 << 20 : 1 << 20}});
       ids_.push_back(session.value("id", ""));
       hosts_.push_back(session.value("hostPid", 0));
       if (i >= kAttached) continue;
-      auto viewer = connect_as("alice");
-      viewer.hello();
+      auto viewer = client_of("alice");
       EXPECT_TRUE(viewer.attach(name));
       viewers_.push_back(std::make_unique<Viewer>(std::move(viewer), i % 2 == 0));
     }
@@ -180,15 +192,14 @@ class Flood {
   // Waits until a new daemon lists every session as running with its own host, and says how long
   // that took after it was back; and that no viewer has lost anything so far.
   void expect_complete() {
+    auto client = client_of("alice");
     const auto back = SteadyClock::now();
-    auto client = connect_as("alice");
-    ASSERT_TRUE(client.hello());
     const auto answer = client.request("list");
     const auto listed = since(back);
     ASSERT_TRUE(answer.answered);
     EXPECT_EQ(answer.items.size(), static_cast<std::size_t>(kSessions));
     slowest_list_ = std::max(slowest_list_, listed);
-    EXPECT_LE(listed, milliseconds(1000)) << "the list took too long to be complete";
+    EXPECT_LE(listed, list_time()) << "the list took too long to be complete";
     for (const auto& message : answer.items) {
       const auto& session = message.json.at("item");
       EXPECT_TRUE(session.value("state", "") == "active" || session.value("state", "") == "idle")
@@ -199,8 +210,7 @@ class Flood {
 
   // Ends all, each with an exit status of its own, and checks every byte and status.
   void finish() {
-    auto client = connect_as("alice");
-    ASSERT_TRUE(client.hello());
+    auto client = client_of("alice");
     for (int i = 0; i < kSessions; ++i) {
       const auto& id = ids_[static_cast<std::size_t>(i)];
       const auto sent =
@@ -260,15 +270,14 @@ TEST(Survive, TheDaemonIsKilledAgainAndAgain) {
   Flood flood;
   std::mt19937 random(std::random_device{}());
   const auto begun = SteadyClock::now();
-  for (int i = 0; i < kills; ++i) {
+  for (int i = 0; i < kills;) {
     // A random moment in the life of a daemon, its start-up included.
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 150'000));
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 600'000));
     const auto pid = daemon_pid();
-    if (pid != 0) ::kill(pid, SIGKILL);
-    if (i % 10 != 9) continue;
+    if (pid == 0 || ::kill(pid, SIGKILL) != 0 || ++i % 10 != 0) continue;
     ASSERT_TRUE(wait_daemon_other_than(pid));
     flood.expect_complete();
-    ASSERT_FALSE(testing::Test::HasFatalFailure()) << "after " << i + 1 << " kills";
+    ASSERT_FALSE(testing::Test::HasFatalFailure()) << "after " << i << " kills";
   }
   std::cout << kills << " kills in " << since(begun).count() << " ms" << std::endl;
   ASSERT_TRUE(wait_for_property("ptyd.service", "SubState", "running"));
@@ -281,12 +290,12 @@ TEST(Survive, ACrashLoopAndRestarts) {
   // Fifty crashes in a minute, each as soon as it is ready.
   const auto begun = SteadyClock::now();
   for (int i = 0; i < 50; ++i) {
-    ASSERT_TRUE(wait_for_property("ptyd.service", "SubState", "running"));
     const auto pid = daemon_pid();
-    ::kill(pid, SIGKILL);
+    ASSERT_EQ(::kill(pid, SIGKILL), 0);
     ASSERT_TRUE(wait_daemon_other_than(pid));
   }
   std::cout << "50 crashes in " << since(begun).count() << " ms" << std::endl;
+  EXPECT_LE(since(begun), std::chrono::seconds(60));
   EXPECT_EQ(unit_property("ptyd.socket", "ActiveState"), "active");
   flood.expect_complete();
   for (const char* verb : {"restart", "try-restart", "reload-or-restart", "restart"}) {
@@ -333,8 +342,7 @@ TEST(Survive, AnUpgradeEndsNothing) {
 
 TEST(Survive, AKilledHostCostsItsSessionOnly) {
   start_socket();
-  auto client = connect_as("alice");
-  ASSERT_TRUE(client.hello());
+  auto client = client_of("alice");
   const auto doomed = create(client, "doomed", {"bash", "-c", "echo last-words; sleep 1000"});
   create_shell(client, "other");
   ASSERT_TRUE(wait_printed(client, "doomed", "last-words"));

@@ -20,12 +20,6 @@ std::string cgroup_of(pid_t pid) {
              : text.substr(unified + 3, text.find('\n', unified) - unified - 3);
 }
 
-// Whether cgroup2 has the controller here: on a machine with cgroup v1 beside it, it may not.
-bool has_controller(const std::string& name) {
-  return (" " + read_file("/sys/fs/cgroup/cgroup.controllers")).find(" " + name) !=
-         std::string::npos;
-}
-
 TEST(Units, TheFirstConnectionStartsTheDaemon) {
   ASSERT_EQ(systemctl({"enable", "--now", "ptyd.socket"}).status, 0);
   EXPECT_EQ(unit_property("ptyd.socket", "ActiveState"), "active");

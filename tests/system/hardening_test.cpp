@@ -31,7 +31,7 @@ TEST(Hardening, TheDaemonIsExposedToLittle) {
   ASSERT_TRUE(
       std::regex_search(all.out, match, std::regex("exposure level for ptyd.service: ([0-9.]+)")))
       << all;
-  std::cout << match[0] << std::endl;
+  std::cout << "figure: " << match[0] << std::endl;
   EXPECT_LE(std::stod(match[1]), 2.0) << all.out;
 }
 

@@ -246,7 +246,7 @@ class Flood {
       typed += viewer.checker().said();
     }
     EXPECT_GT(typed, 0);
-    std::cout << kSessions << " sessions printed " << total / 1'000'000 << " MB, " << typed
+    std::cout << "figure: " << kSessions << " sessions printed " << total / 1'000'000 << " MB, " << typed
               << " typed lines were answered, the slowest list took " << slowest_list_.count()
               << " ms" << std::endl;
   }
@@ -279,7 +279,7 @@ TEST(Survive, TheDaemonIsKilledAgainAndAgain) {
     flood.expect_complete();
     ASSERT_FALSE(testing::Test::HasFatalFailure()) << "after " << i << " kills";
   }
-  std::cout << kills << " kills in " << since(begun).count() << " ms" << std::endl;
+  std::cout << "figure: " << kills << " kills in " << since(begun).count() << " ms" << std::endl;
   ASSERT_TRUE(wait_for_property("ptyd.service", "SubState", "running"));
   flood.finish();
 }
@@ -294,7 +294,7 @@ TEST(Survive, ACrashLoopAndRestarts) {
     ASSERT_EQ(::kill(pid, SIGKILL), 0);
     ASSERT_TRUE(wait_daemon_other_than(pid));
   }
-  std::cout << "50 crashes in " << since(begun).count() << " ms" << std::endl;
+  std::cout << "figure: 50 crashes in " << since(begun).count() << " ms" << std::endl;
   EXPECT_LE(since(begun), std::chrono::seconds(60));
   EXPECT_EQ(unit_property("ptyd.socket", "ActiveState"), "active");
   flood.expect_complete();

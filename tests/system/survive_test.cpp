@@ -262,7 +262,7 @@ int times(const char* variable, int usual) {
   return value == nullptr ? usual : std::atoi(value);
 }
 
-// PTYD_TEST_KILLS=10000 is the long run.
+// PTYD_TEST_KILLS=10000 script/system-test bookworm -- 'Survive.TheDaemon*' is the long run.
 TEST(Survive, TheDaemonIsKilledAgainAndAgain) {
   const int kills = times("PTYD_TEST_KILLS", 200);
   start_socket();

@@ -62,6 +62,7 @@ const char* to_string(ErrorCode code) {
     case ErrorCode::kExists: return "exists";
     case ErrorCode::kDenied: return "denied";
     case ErrorCode::kShuttingDown: return "shutting-down";
+    case ErrorCode::kRestarting: return "restarting";
     case ErrorCode::kDraining: return "draining";
     case ErrorCode::kLimit: return "limit";
     case ErrorCode::kStartFailed: return "start-failed";

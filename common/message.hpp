@@ -33,6 +33,7 @@ enum class ErrorCode {
   kExists,           // "exists"
   kDenied,           // "denied"
   kShuttingDown,     // "shutting-down"
+  kRestarting,       // "restarting": the next daemon will do it
   kDraining,         // "draining"
   kLimit,            // "limit"
   kStartFailed,      // "start-failed": with errno and stage

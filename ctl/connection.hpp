@@ -56,6 +56,8 @@ class Connection {
   bool run_until(const std::function<bool()>& done);
   void set_on_event(OnEvent on_event) { on_event_ = std::move(on_event); }
   [[nodiscard]] bool lost() const { return lost_; }
+  // What the daemon said when it ended the connection; empty when it just went.
+  [[nodiscard]] const std::string& why_lost() const { return why_lost_; }
   [[nodiscard]] EventLoop& loop() { return loop_; }
 
   // From here on the frames are the caller's: the connection knows no requests any more.

@@ -114,6 +114,7 @@ int run_monitor(const GlobalOptions& options) {
   auto connection = Connection::open(loop, *path, problem);
   while (connection) {
     if (const auto status = monitor(options, *connection)) return *status;
+    if (problem = connection->why_lost(); !problem.empty()) break;
     print_error_hint("[the daemon closed the connection, waiting for the next one]");
     connection = reconnect(loop, *path, problem);
     if (connection) print_error_hint("[connected again]");

@@ -34,14 +34,19 @@ class LongCalls {
     std::string problem;
     connection_ = Connection::open(loop_, path_, problem);
     if (!connection_) return fail(problem);
+    listen();
     while (answered_ < calls_.size()) {
       begin_some();
       loop_.run_once(std::chrono::milliseconds(-1));
       if (!connection_->lost() || answered_ == calls_.size()) continue;
+      // It was refused, and would be again.
+      if (!connection_->why_lost().empty()) return fail(connection_->why_lost());
+      if (stopped_) return fail("ptyd has been stopped");
       for (auto& call : calls_)
         if (call.state == State::kAsked) call.state = State::kWaiting;
       connection_ = reconnect(loop_, path_, problem);
       if (!connection_) return fail(problem);
+      listen();
     }
     return kSucceeded;
   }
@@ -53,6 +58,13 @@ class LongCalls {
     std::string id;       // once known
     State state = State::kWaiting;
   };
+
+  // A daemon that says so is not to be brought back by its socket.
+  void listen() {
+    connection_->set_on_event([this](const Json& event) {
+      if (text_of(event, "type") == "server.shutdown") stopped_ = true;
+    });
+  }
 
   static int fail(const std::string& problem) {
     print_error(problem);
@@ -97,6 +109,7 @@ class LongCalls {
   const OnReply& on_reply_;
   std::vector<Call> calls_;  // complete before the first is asked: callbacks refer to them
   std::size_t answered_ = 0;
+  bool stopped_ = false;
   std::unique_ptr<Connection> connection_;
 };
 

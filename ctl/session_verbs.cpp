@@ -15,6 +15,11 @@
 namespace ptyd {
 namespace {
 
+// A daemon that is being restarted is followed by another at once. Until it has gone it answers
+// so, and who connects meanwhile waits; see Connection::open().
+constexpr auto kRestartPatience = std::chrono::seconds(10);
+constexpr int kAgain = -1;
+
 struct NewOptions {
   CreateOptions create;
   bool detach = false;
@@ -40,9 +45,12 @@ int run_new(const GlobalOptions& global, const NewOptions& options) {
   const bool interactive = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
   const bool attach_it = interactive && !options.detach;
   const auto size = attach_it ? terminal_size(STDOUT_FILENO) : std::nullopt;
-  return with_connection(global, [&](Connection& connection) {
+  const auto deadline = Clock::now() + kRestartPatience;
+  const auto attempt = [&](Connection& connection) {
     const auto created = connection.call({"create", create_params(options.create, size)});
     if (created.failure) {
+      if (created.failure->code == to_string(ErrorCode::kRestarting) && Clock::now() < deadline)
+        return kAgain;
       print_error(created.failure->message);
       return kFailed;
     }
@@ -62,7 +70,10 @@ int run_new(const GlobalOptions& global, const NewOptions& options) {
       return with_connection(global, [&](Connection& c) { return show_ended(c, session.id); });
     print_error(outcome.refused->message);
     return kFailed;
-  });
+  };
+  int status = kAgain;
+  while (status == kAgain) status = with_connection(global, attempt);
+  return status;
 }
 
 // Showing a session inside itself would feed its output to its output.

@@ -37,7 +37,7 @@ const Client::Method Client::kMethods[] = {
     {"wait", &Client::wait, true},
     {"terminate", &Client::terminate, true},
     {"kill", &Client::kill},
-    {"restart", &Client::restart, true},
+    {"restart", &Client::restart},
     {"resize", &Client::resize},
     {"drain", &Client::drain},
     {"cancel-drain", &Client::cancel_drain},
@@ -85,8 +85,8 @@ void Client::on_frame(const Frame& frame) {
 }
 
 void Client::violation(const char* what) {
-  if (const auto line =
-          core_.misdeeds.pass(caller_.label + " sent " + what + "; closing its connection");
+  if (const auto line = core_.misdeeds.pass(
+          caller_.uid, caller_.label + " sent " + what + "; closing its connection");
       !line.empty())
     log::info(line, {{"PTYD_CLIENT", caller_.label}}, log::Event::kProtocolViolation);
   channel_.send(ProtocolError::kType,

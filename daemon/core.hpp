@@ -21,7 +21,7 @@ struct Core {
   // Connections to the socket, without session hosts and attached clients.
   std::function<std::size_t()> connections = [] { return std::size_t{0}; };
   // For what strangers do wrong, as often as they like.
-  LogLimit misdeeds{};
+  LogLimits misdeeds{};
   // Called when their number has changed; the bus's to set.
   std::function<void()> on_connections_changed = [] {};
 

@@ -105,6 +105,7 @@ void Daemon::on_sigterm() {
     log::info(std::string(kReceived) + ", already shutting down");
     return;
   }
+  lifecycle_.expect_end();
   systemd_->ask_own_job([this, kReceived](const Result<std::string>& job) {
     if (!job)
       log::warn("Cannot tell whether this is a stop or a restart: " + job.error().message +

@@ -90,13 +90,16 @@ void DirectStarter::fail_later(const std::string& id, Error error) {
 
 void DirectStarter::forget(const std::string& id) { children_.erase(id); }
 
-void DirectStarter::kill(const Session& session, int host_pidfd) {
+void DirectStarter::kill(const Session& session) {
   // The tree first: once the host is gone, its processes are no longer to be known as its.
   for (const pid_t pid : descendants(session.host_pid))
     signal_descendant(session.host_pid, pid, SIGKILL);
-  if (::syscall(SYS_pidfd_send_signal, host_pidfd, SIGKILL, nullptr, 0) < 0)
-    log::warn("Cannot kill the host of session " + session.name() + ": " +
-              std::generic_category().message(errno));
+}
+
+void DirectStarter::abandon(const Session& session) {
+  const auto node = children_.extract(session.id());
+  if (!node.empty() && node.mapped().pidfd)
+    ::syscall(SYS_pidfd_send_signal, node.mapped().pidfd.get(), SIGKILL, nullptr, 0);
 }
 
 }  // namespace ptyd

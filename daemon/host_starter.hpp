@@ -23,10 +23,12 @@ class HostStarter {
   // `failed` is called, once and not from within, if the host ends or cannot be started before
   // forget(). That it lives shows by its registering.
   virtual void start(const Session& session, std::function<void(Error)> failed) = 0;
-  // The host has registered, or is given up: `failed` is not called any more.
+  // The host has registered: `failed` is not called any more.
   virtual void forget(const std::string& id) = 0;
-  // Kills a host that does not obey, and all it carries.
-  virtual void kill(const Session& session, int host_pidfd) = 0;
+  // The same for a start that is given up. What there is of the host, or is still to come, goes.
+  virtual void abandon(const Session& session) = 0;
+  // Kills what a host carries that does not obey. The host itself is its caller's to kill, too.
+  virtual void kill(const Session& session) = 0;
   // The systemd unit that carries, or is to carry, the session of this id; empty if none does.
   [[nodiscard]] virtual std::string unit_of(const std::string& id) const = 0;
 
@@ -47,7 +49,8 @@ class DirectStarter final : public HostStarter {
   [[nodiscard]] Status may_start(uid_t uid) const override;
   void start(const Session& session, std::function<void(Error)> failed) override;
   void forget(const std::string& id) override;
-  void kill(const Session& session, int host_pidfd) override;
+  void abandon(const Session& session) override;
+  void kill(const Session& session) override;
   [[nodiscard]] std::string unit_of(const std::string&) const override { return {}; }
 
  private:

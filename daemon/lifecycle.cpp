@@ -240,11 +240,15 @@ bool Lifecycle::begin_to_finish(const std::string& reason, bool handing_over) {
   return true;
 }
 
+void Lifecycle::expect_end() {
+  if (clients_.turn_new_away) clients_.turn_new_away();
+}
+
 void Lifecycle::hand_over(const std::string& reason) {
   if (!begin_to_finish(reason, true)) return;
-  sessions_.refuse_new_sessions(
-      Error{ErrorCode::kShuttingDown, "ptyd is being restarted; try again"});
-  if (clients_.turn_new_away) clients_.turn_new_away();
+  expect_end();
+  sessions_.refuse_new_sessions(Error{ErrorCode::kRestarting, "ptyd is being restarted; try again"},
+                                true);
   await_requests();
 }
 

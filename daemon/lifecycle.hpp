@@ -87,6 +87,9 @@ class Lifecycle final : private SessionObserver {
   Status cancel_drain(const Caller& caller);
   // `reason` begins the log: "Received SIGTERM". A second stop is logged and ignored.
   void stop(const std::string& reason);
+  // Takes no new clients until one of the next two is called, which is soon: they are better served
+  // by the next daemon, if there is one. Asks the service manager for the time.
+  void expect_end();
   // Exits and leaves every session running for the next daemon, which is about to start.
   void hand_over(const std::string& reason);
 

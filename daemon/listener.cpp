@@ -2,6 +2,7 @@
 #include "daemon/listener.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -41,12 +42,20 @@ std::string bound_path(int fd) {
 
 constexpr char kCannotStart[] = "ptyd cannot start; its log says why";
 
+// So long, that systemd does not start one daemon after the other for those who come again.
+constexpr std::chrono::milliseconds kTurnAwayTime{1000};
+
+// Blocks: nothing else is left to do for this process.
 void turn_away_from(int listener, const char* reason) {
   const auto payload = encode(ProtocolError{to_string(ErrorCode::kShuttingDown), reason});
   const auto frame = encode_frame(ProtocolError::kType, payload);
-  for (int i = 0; i < kBacklog; ++i) {
+  const auto end = Clock::now() + kTurnAwayTime;
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+    pollfd ready{listener, POLLIN, 0};
+    if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) return;
     const UniqueFd peer(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!peer) return;
+    if (!peer) continue;
     [[maybe_unused]] const auto n = ::send(peer.get(), frame.data(), frame.size(), MSG_NOSIGNAL);
   }
 }

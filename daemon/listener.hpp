@@ -31,9 +31,9 @@ class Listener {
   // Where clients find it.
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  // For a daemon that cannot start: tells so those who wait at a passed socket, since systemd would
-  // otherwise start the next one for them at once, and so on. The destructor does it, too, for a
-  // socket on which nothing was accepted.
+  // For a daemon that cannot start: tells so those who come to a passed socket within a second,
+  // since systemd would otherwise start the next one for them at once, and so on. The destructor
+  // does it, too, for a socket on which nothing was accepted.
   static void turn_away();
 
  private:

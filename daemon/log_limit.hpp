@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -32,6 +35,21 @@ class LogLimit {
  private:
   Clock::time_point begun_{};
   std::uint64_t lines_ = 0;
+};
+
+// A limit for each user, so that none has the say over what is logged of the others.
+class LogLimits {
+ public:
+  // Users remembered; beyond that all begin anew.
+  static constexpr std::size_t kMaxUsers = 1024;
+
+  [[nodiscard]] std::string pass(uid_t uid, std::string line) {
+    if (limits_.size() >= kMaxUsers && limits_.count(uid) == 0) limits_.clear();
+    return limits_[uid].pass(std::move(line));
+  }
+
+ private:
+  std::map<uid_t, LogLimit> limits_;
 };
 
 }  // namespace ptyd

@@ -77,9 +77,9 @@ void Server::greet(UniqueFd socket, const PeerCredentials& peer) {
       FrameChannel::Callbacks{
           .on_frame = [this, number](const Frame& frame) { on_frame(number, frame); },
           .on_closed =
-              [this, number](const std::string& reason) {
+              [this, number, peer](const std::string& reason) {
                 if (!reason.empty())
-                  log_misdeed("Client " + std::to_string(number) + ": " + reason);
+                  log_misdeed(peer.uid, "Client " + std::to_string(number) + ": " + reason);
                 remove(number);
               },
           .on_drained = {}});
@@ -137,13 +137,13 @@ void Server::on_register(std::uint64_t number, Connection& connection, const Fra
   const auto error =
       core_.sessions.register_host(connection.channel, connection.peer, *registration);
   if (!error) return remove(number);
-  log_misdeed("Refused a session host of uid " + std::to_string(connection.peer.uid) + ": " +
-              error->message);
+  log_misdeed(connection.peer.uid, "Refused a session host of uid " +
+                                       std::to_string(connection.peer.uid) + ": " + error->message);
   refuse(connection, *error);
 }
 
-void Server::log_misdeed(std::string line) {
-  line = core_.misdeeds.pass(std::move(line));
+void Server::log_misdeed(uid_t uid, std::string line) {
+  line = core_.misdeeds.pass(uid, std::move(line));
   if (!line.empty()) log::info(line, {}, log::Event::kProtocolViolation);
 }
 

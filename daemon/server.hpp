@@ -46,7 +46,7 @@ class Server final : private SessionObserver, private LifecycleObserver {
   void on_register(std::uint64_t number, Connection& connection, const Frame& frame);
   void refuse(Connection& connection, const Error& error);
   void remove(std::uint64_t number);
-  void log_misdeed(std::string line);
+  void log_misdeed(uid_t uid, std::string line);
   [[nodiscard]] bool over_limit(uid_t uid) const;
 
   void on_session_added(const Session& session) override;

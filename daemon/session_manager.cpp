@@ -115,8 +115,8 @@ Result<SessionPtr> SessionManager::find_living(const Caller& caller,
 
 // ---- creating ----
 
-Status SessionManager::may_create(uid_t uid, const CreateRequest& request) const {
-  if (refusal_) {
+Status SessionManager::may_create(uid_t uid, const CreateRequest& request, bool begun) const {
+  if (refusal_ && !(begun && finish_begun_)) {
     auto reason = *refusal_;
     if (request.queue) reason.message += " (and this version cannot queue them)";
     return reason;
@@ -135,7 +135,7 @@ Status SessionManager::may_create(uid_t uid, const CreateRequest& request) const
 void SessionManager::create(const Caller& caller, const CreateRequest& request,
                             Completion<SessionPtr> done) {
   if (auto good = check(request); !good) return done(good.error());
-  if (auto allowed = may_create(caller.uid, request); !allowed) return done(allowed.error());
+  if (auto allowed = may_create(caller.uid, request, false); !allowed) return done(allowed.error());
   users_.look_up(caller.uid, [this, caller, request, done = std::move(done)](const UserInfo& user) {
     start_named(caller, request, user, done);
   });
@@ -144,7 +144,7 @@ void SessionManager::create(const Caller& caller, const CreateRequest& request,
 void SessionManager::start_named(const Caller& caller, CreateRequest request, const UserInfo& user,
                                  Completion<SessionPtr> done) {
   // Again: the look-up took its time.
-  if (auto allowed = may_create(caller.uid, request); !allowed) return done(allowed.error());
+  if (auto allowed = may_create(caller.uid, request, true); !allowed) return done(allowed.error());
   const bool login_shell = request.command.empty();
   if (login_shell) request.command = {user.shell};
   auto session = std::make_shared<Session>();
@@ -179,7 +179,7 @@ void SessionManager::fail_start(const SessionPtr& session, const Error& error) {
   log::warn("Session " + session->name() + " did not start: " + error.message,
             {{"PTYD_SESSION_ID", session->id()}});
   const auto node = hosts_.extract(session->id());
-  starter_.forget(session->id());
+  starter_.abandon(*session);
   session->link = nullptr;
   registry_.remove(session->id());
   store_.remove(session->id());
@@ -213,7 +213,7 @@ void SessionManager::restart(const Caller& caller, std::string_view reference,
     if (!ended) return done(ended.error());
     CreateRequest request;
     request.name = old->name();
-    if (auto allowed = may_create(old->uid, request); !allowed) return done(allowed.error());
+    if (auto allowed = may_create(old->uid, request, true); !allowed) return done(allowed.error());
     auto session = std::make_shared<Session>();
     session->spec = old->spec;
     session->spec.id = new_session_id();

@@ -74,7 +74,11 @@ class SessionManager {
   void remove_observer(SessionObserver* observer);
   void configure(const Config& config);
   // While this is set, new sessions are refused with it.
-  void refuse_new_sessions(std::optional<Error> reason) { refusal_ = std::move(reason); }
+  // With `finish_begun`, those whose creation or restart has begun are started all the same.
+  void refuse_new_sessions(std::optional<Error> reason, bool finish_begun = false) {
+    refusal_ = std::move(reason);
+    finish_begun_ = finish_begun;
+  }
 
   // Completes once the command runs.
   void create(const Caller& caller, const CreateRequest& request, Completion<SessionPtr> done);
@@ -133,7 +137,7 @@ class SessionManager {
   void with_link(const SessionPtr& session, LinkTask task);
   void serve_link_tasks(const SessionPtr& session, Host& host);
 
-  Status may_create(uid_t uid, const CreateRequest& request) const;
+  Status may_create(uid_t uid, const CreateRequest& request, bool begun) const;
   void start(const SessionPtr& session, Completion<SessionPtr> done);
   void start_named(const Caller& caller, CreateRequest request, const UserInfo& user,
                    Completion<SessionPtr> done);
@@ -176,6 +180,7 @@ class SessionManager {
   const std::string boot_id_;
   Registry registry_;
   std::optional<Error> refusal_;
+  bool finish_begun_ = false;
   std::vector<SessionObserver*> observers_;
   std::map<std::string, std::unique_ptr<Host>> hosts_;  // by session id
   std::map<std::string, std::vector<Waiter>> waiters_;

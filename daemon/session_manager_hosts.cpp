@@ -374,7 +374,7 @@ void SessionManager::on_host_gone(const SessionPtr& session) {
   }
   session->final_activity = session->last_activity();
   session->final_output = session->output_bytes();
-  if (host.killed) {
+  if (host.killed && host.exited) {
     session->result = ExitResult{EndKind::kSignaled, SIGKILL};
     session->forced = true;
     (void)set_state(session, SessionState::kStopped);
@@ -413,12 +413,15 @@ void SessionManager::on_terminate_overdue(const SessionPtr& session) {
             {{"PTYD_SESSION_ID", session->id()}});
   host.killed = true;
   kill_host(*session, host.pidfd.get());
+  // A host that even so does not go is not waited for: nobody is to wait for its session for ever.
+  host.gone.start(kKillMargin);
 }
 
 void SessionManager::kill_host(const Session& session, int host_pidfd) {
-  if (!session.supervised) return starter_.kill(session, host_pidfd);
-  // Nothing is known of a unit that is not ours; its service manager ends what is left in it.
-  if (::syscall(SYS_pidfd_send_signal, host_pidfd, SIGKILL, nullptr, 0) < 0)
+  if (!session.supervised) starter_.kill(session);
+  // Itself, too: the starter knows where hosts of ours should be, not where each is. The system's
+  // daemon may signal root's alone; others in units that are not ours are their service manager's.
+  if (::syscall(SYS_pidfd_send_signal, host_pidfd, SIGKILL, nullptr, 0) < 0 && errno != ESRCH)
     log::warn("Cannot kill the host of session " + session.name() + ": " +
               std::generic_category().message(errno));
 }

@@ -21,7 +21,7 @@ class Systemd {
   // empty when there is none. Completes within kPatience whatever systemd does.
   virtual void ask_own_job(Completion<std::string> done) = 0;
 
-  static constexpr std::chrono::seconds kPatience{2};
+  static constexpr std::chrono::seconds kPatience{10};
 };
 
 // Implemented in dbus/, since systemd is asked over the bus. Connects when it is first needed, and

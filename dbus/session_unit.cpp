@@ -12,8 +12,6 @@ namespace {
 // What a host takes at most beyond its session's stop timeout: 3 s of SIGKILL, 5 s for viewers that
 // take the end slowly, 3 s for a daemon that takes note of it.
 constexpr std::chrono::seconds kStopMargin{15};
-// PAM modules may ask the network.
-constexpr std::chrono::seconds kStartTimeout{10};
 
 template <typename T>
 void add(UnitProperties& properties, const char* name, T value) {
@@ -48,15 +46,21 @@ UnitProperties session_unit(const Session& session, Scope scope, const std::stri
   add(unit, "StandardError", std::string("journal"));
   // The host ends its session itself, in order; SIGKILL to all that is left when it does not.
   add(unit, "KillMode", std::string("mixed"));
-  add(unit, "TimeoutStartUSec", to_usec(kStartTimeout));
   add(unit, "TimeoutStopUSec",
       to_usec(std::chrono::milliseconds(session.spec.stop_timeout_ms) + kStopMargin));
   // One process that ate too much memory is not its whole session.
   add(unit, "OOMPolicy", std::string("continue"));
   // The record tells how it ended; a unit that failed need not stay for that.
   add(unit, "CollectMode", std::string("inactive-or-failed"));
-  // At a shutdown ptyd stops first, and ends the sessions in order.
-  add(unit, "Before", std::vector<std::string>{"ptyd.service"});
+  // At a shutdown ptyd stops first, and ends the sessions in order: see that unit.
+  add(unit, "Before", std::vector<std::string>{"ptyd-sessions.target"});
+  // And before what people work with: network, other machines' disks, their accounts.
+  if (scope == Scope::kSystem)
+    add(unit, "After",
+        std::vector<std::string>{"network.target", "remote-fs.target", "nss-user-lookup.target",
+                                 "systemd-user-sessions.service"});
+  // Neither login sessions nor these end with systemctl isolate.
+  add(unit, "IgnoreOnIsolate", true);
   return unit;
 }
 

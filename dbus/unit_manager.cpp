@@ -55,7 +55,9 @@ UnitManager::UnitManager(EventLoop& loop, bool system)
                          answer_own_job(Error{ErrorCode::kTimeout, "systemd does not answer"});
                        }),
       connector_(loop),
-      explainer_(loop) {}
+      explainer_(loop) {
+  connect();
+}
 
 UnitManager::~UnitManager() = default;
 
@@ -131,6 +133,7 @@ void UnitManager::on_connected(Result<Link*> link) {
 void UnitManager::on_lost(const std::string& reason) {
   log::warn("The connection to systemd is gone (" + reason + "); making another when needed");
   link_.reset();
+  if (own_job_) ask_for_unit();
 }
 
 // ---- units ----
@@ -176,9 +179,14 @@ void UnitManager::on_unit_removed(const std::string& unit) {
 // The unit has failed; systemd's D-Bus interface has only a number for why.
 void UnitManager::explain(const std::string& unit, const std::string& otherwise) {
   if (std::exchange(starts_.at(unit).explaining, true)) return;
+  if (explained_ >= kMaxExplained)
+    return fail(unit, {ErrorCode::kStartFailed,
+                       "systemd cannot start the session host: " + otherwise, 0, "host"});
+  ++explained_;
   const auto failure = std::make_shared<UnitFailure>();
   explainer_.post([failure, unit] { *failure = read_unit_failure(unit); },
                   [this, failure, unit, otherwise] {
+                    --explained_;
                     if (failure->by_pam)
                       return fail(unit, {ErrorCode::kDenied,
                                          "your account may not have sessions: " + failure->reason});
@@ -207,11 +215,27 @@ void UnitManager::kill(const std::string& unit, int signal) {
   });
 }
 
+void UnitManager::stop(const std::string& unit) {
+  with_link([unit](Result<Link*> link) {
+    if (!link) return;
+    (*link)->bus.send([l = *link, unit] {
+      l->manager->callMethodAsync("StopUnit")
+          .onInterface(kManager)
+          .withArguments(unit, std::string("replace"))
+          .uponReplyInvoke([](sdbus_compat::ReplyError, const sdbus::ObjectPath&) {});
+    });
+  });
+}
+
 // ---- the daemon's own job ----
 
 void UnitManager::ask_own_job(Completion<std::string> done) {
   own_job_ = std::move(done);
   own_job_overdue_.start(Systemd::kPatience);
+  ask_for_unit();
+}
+
+void UnitManager::ask_for_unit() {
   const auto unit = own_unit(system_);
   if (unit.empty())
     return answer_own_job(Error{ErrorCode::kUnsupported, "ptyd is no unit of systemd"});

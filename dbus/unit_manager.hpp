@@ -17,12 +17,15 @@ namespace ptyd {
 // As StartTransientUnit takes them, org.freedesktop.systemd1(5).
 using UnitProperties = std::vector<sdbus::Struct<std::string, sdbus::Variant>>;
 
-// systemd's manager of units, on the system bus or on a user's. The connection is made when it is
-// first needed, on a thread, and made again when it was lost.
+// systemd's manager of units, on the system bus or on a user's. The connection is made at once, on
+// a thread, and made again when it is needed after it was lost.
 class UnitManager {
  public:
   // What may wait for a connection to be made.
   static constexpr std::size_t kMaxWaiting = 1024;
+  // Failed starts that the journal is asked about, each for up to a second. Of more it is not
+  // asked.
+  static constexpr std::size_t kMaxExplained = 8;
 
   UnitManager(EventLoop& loop, bool system);
   ~UnitManager();
@@ -36,6 +39,8 @@ class UnitManager {
   void forget(const std::string& unit);
   // To all processes of the unit. Failures are logged.
   void kill(const std::string& unit, int signal);
+  // If it is there at all.
+  void stop(const std::string& unit);
   // See Systemd::ask_own_job(). Who asks again takes the place of who asked before.
   void ask_own_job(Completion<std::string> done);
 
@@ -57,6 +62,7 @@ class UnitManager {
   void on_unit_removed(const std::string& unit);
   void fail(const std::string& unit, const Error& error);
   void explain(const std::string& unit, const std::string& otherwise);
+  void ask_for_unit();
   void ask_for_job(Link& link, const sdbus::ObjectPath& own_unit);
   void ask_for_type(Link& link, const sdbus::ObjectPath& job);
   void answer_own_job(const Result<std::string>& answer);
@@ -64,6 +70,7 @@ class UnitManager {
   EventLoop& loop_;
   const bool system_;
   std::map<std::string, Start> starts_;
+  std::size_t explained_ = 0;
   std::vector<Task> waiting_;
   bool connecting_ = false;
   Completion<std::string> own_job_;  // who has asked for it

@@ -27,8 +27,14 @@ void UnitStarter::start(const Session& session, std::function<void(Error)> faile
 
 void UnitStarter::forget(const std::string& id) { units_.forget(session_unit_name(id)); }
 
-// By systemd, which has the unit's whole cgroup, and may signal processes of all users.
-void UnitStarter::kill(const Session& session, int) {
+void UnitStarter::abandon(const Session& session) {
+  const auto unit = session_unit_name(session.id());
+  units_.forget(unit);
+  units_.stop(unit);
+}
+
+// By systemd, which has the unit's whole cgroup.
+void UnitStarter::kill(const Session& session) {
   units_.kill(session_unit_name(session.id()), SIGKILL);
 }
 

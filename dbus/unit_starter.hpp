@@ -20,7 +20,8 @@ class UnitStarter final : public Systemd, public HostStarter {
   [[nodiscard]] Status may_start(uid_t uid) const override;
   void start(const Session& session, std::function<void(Error)> failed) override;
   void forget(const std::string& id) override;
-  void kill(const Session& session, int host_pidfd) override;
+  void abandon(const Session& session) override;
+  void kill(const Session& session) override;
   [[nodiscard]] std::string unit_of(const std::string& id) const override;
 
  private:

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::chrono::microseconds kShortestWatchdog{1000};
 constexpr std::chrono::microseconds kLongestWatchdog = std::chrono::hours(24);
+constexpr std::chrono::milliseconds kReadyPause{100};
 
 std::string variable(const char* name) {
   // One thread, and nobody changes the environment.
@@ -42,7 +44,9 @@ UnitNotifier::Address UnitNotifier::from_environment() {
 }
 
 UnitNotifier::UnitNotifier(EventLoop& loop, Address address)
-    : address_(std::move(address)), watchdog_(loop, [this] { on_watchdog(); }) {
+    : address_(std::move(address)),
+      watchdog_(loop, [this] { on_watchdog(); }),
+      ready_again_(loop, [this] { ready(); }) {
   // A path or, with '@', an abstract name; of the others nothing is known here.
   const auto& path = address_.notify_socket;
   if (path.size() < 2 || (path.front() != '/' && path.front() != '@')) return;
@@ -51,7 +55,9 @@ UnitNotifier::UnitNotifier(EventLoop& loop, Address address)
   if (watchdog_interval_.count() > 0) on_watchdog();
 }
 
-void UnitNotifier::ready() { send("READY=1"); }
+void UnitNotifier::ready() {
+  if (!send("READY=1")) ready_again_.start(kReadyPause);
+}
 
 void UnitNotifier::stopping() {
   if (!std::exchange(stopping_, true)) send("STOPPING=1");
@@ -63,17 +69,20 @@ void UnitNotifier::status(const std::string& text) {
   send("STATUS=" + text);
 }
 
-void UnitNotifier::send(const std::string& message) {
+// False when there is no room for it now.
+bool UnitNotifier::send(const std::string& message) {
   const auto& path = address_.notify_socket;
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
-  if (!socket_ || path.size() > sizeof to.sun_path) return;
+  if (!socket_ || path.size() > sizeof to.sun_path) return true;
   path.copy(to.sun_path, sizeof to.sun_path);
   // An abstract name begins with a NUL and has no other end than its length.
   if (path.front() == '@') to.sun_path[0] = '\0';
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
-  (void)::sendto(socket_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                 reinterpret_cast<const sockaddr*>(&to), size);
+  const auto sent =
+      ::sendto(socket_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+               reinterpret_cast<const sockaddr*>(&to), size);
+  return sent >= 0 || (errno != EAGAIN && errno != ENOBUFS);
 }
 
 // From the loop, so that a loop that hangs gives no sign of life.

@@ -10,7 +10,8 @@
 namespace ptyd {
 
 // Speaks to the service manager for the main process of a unit: sd_notify(3) and its watchdog,
-// without libsystemd. Never waits: what the manager does not take is lost.
+// without libsystemd. Never waits: what the manager does not take is lost, but for READY=1, which
+// is said again until it does.
 class UnitNotifier {
  public:
   struct Address {
@@ -28,7 +29,7 @@ class UnitNotifier {
   void status(const std::string& text);
 
  private:
-  void send(const std::string& message);
+  bool send(const std::string& message);
   void on_watchdog();
 
   Address address_;
@@ -37,6 +38,7 @@ class UnitNotifier {
   std::string status_;
   std::chrono::microseconds watchdog_interval_{0};
   Timer watchdog_;
+  Timer ready_again_;
 };
 
 }  // namespace ptyd

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What systemd itself thinks of the units.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <regex>
 
+#include "common/scrollback.hpp"
+#include "common/session_name.hpp"
+#include "common/unix_socket.hpp"
 #include "tests/support/sessions.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/system/daemon.hpp"
@@ -69,6 +76,51 @@ TEST(Hardening, AHungHostIsKilledBySystemd) {
   EXPECT_EQ(ended.value("endedBy", ""), "SIGKILL") << ended;
   EXPECT_TRUE(wait_for_property(session_unit(session.value("id", "")), "ActiveState", "inactive"));
   EXPECT_EQ(run({"pgrep", "-u", "alice"}).out, "");
+}
+
+// Whoever registers as the host of a session of his own, and then does not do as he is told, kept
+// that session "stopping" and a drain from ending for ever.
+TEST(Hardening, AHostThatIgnoresEverythingIsNotWaitedFor) {
+  start_socket();
+  SessionSpec spec;
+  spec.id = new_session_id();
+  spec.name = "mute";
+  spec.command = {"sh"};
+  spec.term = "xterm";
+  spec.scrollback = 64 * 1024;
+  spec.stop_timeout_ms = 100;
+  Register registration;
+  registration.phase = HostPhase::kRunning;
+  registration.id = spec.id;
+  registration.started_at = 1;
+  registration.spec = encode(spec);
+  int told[2];
+  ASSERT_EQ(::pipe2(told, O_CLOEXEC), 0);
+  const auto host = ::fork();
+  if (host == 0) {
+    // A process of bob's, which root without capabilities cannot kill.
+    std::error_code error;
+    const auto scrollback = Scrollback::create(64 * 1024, error);
+    if (!scrollback || ::setresuid(1001, 1001, 1001) != 0) ::_exit(1);
+    ProtocolClient link{std::string(kSystemSocket)};
+    const auto frame = encode_frame(Register::kType, encode(registration));
+    if (!link.hello(Role::kHost) ||
+        send_with_fd(link.fd(), frame, scrollback->fd()) != static_cast<ssize_t>(frame.size()) ||
+        !link.next_frame(FrameType::kRegistered) || ::write(told[1], "!", 1) != 1)
+      ::_exit(1);
+    while (true) ::pause();
+  }
+  char registered = 0;
+  ASSERT_EQ(::close(told[1]), 0);
+  ASSERT_EQ(::read(told[0], &registered, 1), 1);
+  auto root = client_of("root");
+  ASSERT_TRUE(root.request("drain", {{"graceMs", 1}}).result.is_object());
+  const auto ended = root.request("wait", {{"session", spec.id}}).result;
+  EXPECT_EQ(ended.value("state", ""), "error") << ended;
+  EXPECT_EQ(ended.value("endedBy", ""), "lost") << ended;
+  EXPECT_TRUE(root.request("cancel-drain").result.is_object());
+  EXPECT_EQ(::kill(host, SIGKILL), 0) << "it was killed after all";
+  EXPECT_EQ(::waitpid(host, nullptr, 0), host);
 }
 
 }  // namespace

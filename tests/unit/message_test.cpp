@@ -81,7 +81,7 @@ TEST(Error, HasADistinctCodeForEachKind) {
   std::set<std::string> codes;
   for (int code = 0; code <= static_cast<int>(ErrorCode::kInternal); ++code)
     EXPECT_TRUE(codes.insert(to_string(static_cast<ErrorCode>(code))).second) << code;
-  EXPECT_EQ(codes.size(), 14U);
+  EXPECT_EQ(codes.size(), 15U);
 }
 
 }  // namespace

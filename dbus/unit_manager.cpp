@@ -125,7 +125,7 @@ void UnitManager::connect() {
   });
 }
 
-void UnitManager::on_connected(Result<Link*> link) {
+void UnitManager::on_connected(const Result<Link*>& link) {
   for (const auto& task : std::exchange(waiting_, {})) task(link);
 }
 

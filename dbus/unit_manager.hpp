@@ -56,7 +56,7 @@ class UnitManager {
 
   void with_link(Task task);
   void connect();
-  void on_connected(Result<Link*> link);
+  void on_connected(const Result<Link*>& link);
   void on_lost(const std::string& reason);
   void on_job_removed(const std::string& unit, const std::string& result);
   void on_unit_removed(const std::string& unit);

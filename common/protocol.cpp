@@ -48,6 +48,14 @@ std::string version_mismatch(const Hello& theirs, const std::string& their_name)
          (they_are_old ? their_name : "this side");
 }
 
+bool is_command_small_enough(const std::vector<std::string>& command,
+                             const std::vector<std::string>& environment, const std::string& cwd) {
+  std::size_t bytes = cwd.size();
+  for (const auto* words : {&command, &environment})
+    for (const auto& word : *words) bytes += word.size() + sizeof(std::uint32_t);
+  return command.size() + environment.size() <= kMaxCommandWords && bytes <= kMaxCommandBytes;
+}
+
 bool is_valid(TerminalSize size) {
   return size.rows > 0 && size.columns > 0 && size.rows <= kMaxTerminalSide &&
          size.columns <= kMaxTerminalSide;

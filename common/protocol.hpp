@@ -26,6 +26,16 @@ inline constexpr std::size_t kMaxCommandWords = 4096;
 inline constexpr std::size_t kMaxSpecBytes = kMaxFramePayload - 1024;
 inline constexpr std::size_t kMaxStopInput = 1024;
 inline constexpr std::size_t kMaxTerm = 64;
+// Whether command, environment and folder are within kMaxCommandWords and kMaxCommandBytes, each
+// word with what it takes beside its own size.
+bool is_command_small_enough(const std::vector<std::string>& command,
+                             const std::vector<std::string>& environment, const std::string& cwd);
+
+// Of sessions about which nobody said anything else.
+inline constexpr char kDefaultTerm[] = "xterm-256color";
+inline constexpr std::uint64_t kDefaultScrollback = 1024 * 1024;
+inline constexpr std::uint32_t kDefaultStopTimeoutMs = 5000;
+inline constexpr std::uint32_t kDefaultIdleAfterMs = 60'000;
 inline constexpr std::uint32_t kMaxStopTimeoutMs = 24 * 60 * 60 * 1000;
 inline constexpr std::uint16_t kDefaultRows = 24;
 inline constexpr std::uint16_t kDefaultColumns = 80;

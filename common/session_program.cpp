@@ -8,12 +8,16 @@
 #include <system_error>
 
 namespace ptyd {
+namespace {
 
+// The folder this program's file is in.
 std::string own_folder() {
   std::error_code error;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
   return error ? std::string() : program.parent_path().string();
 }
+
+}  // namespace
 
 std::string find_session_program(const std::string& configured) {
   // Neither program changes its environment.

@@ -5,9 +5,6 @@
 
 namespace ptyd {
 
-// The folder this program's file is in.
-std::string own_folder();
-
 // $PTYD_SESSION_PROGRAM, or `configured`, or where the host was installed, or beside this program,
 // or in the build tree; empty if nowhere.
 std::string find_session_program(const std::string& configured);

@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <map>
 #include <system_error>
 
 #include "common/scrollback.hpp"
@@ -51,28 +52,30 @@ std::string with_line_end(std::string text) {
   return text;
 }
 
-constexpr std::uint64_t kDefaultScrollback = 1024 * 1024;
-constexpr std::uint32_t kDefaultStopTimeoutMs = 5000;
-constexpr std::uint32_t kDefaultIdleAfterMs = 60'000;
-constexpr char kDefaultTerm[] = "xterm-256color";
-
 // What the daemon takes for the type of a terminal.
 bool is_terminal_type(const std::string& term) {
   return !term.empty() && term.size() <= kMaxTerm && is_valid_utf8(term) &&
          printable(term) == term && term.find('/') == std::string::npos;
 }
 
-// As it counts for kMaxCommandBytes: with what each word takes in the kernel.
-std::size_t weight(const std::vector<std::string>& words) {
-  std::size_t total = 0;
-  for (const auto& word : words) total += word.size() + sizeof(std::uint32_t);
-  return total;
+// The variables that were given, each with its value; of several of a name the last.
+std::map<std::string, std::string> given_variables(const CreateOptions& options) {
+  std::map<std::string, std::string> variables;
+  for (const auto& text : options.environment) {
+    const auto name = text.substr(0, text.find('='));
+    if (name.size() < text.size())
+      variables[name] = text.substr(name.size() + 1);
+    else if (const auto value = environment_variable(name))
+      variables[name] = *value;
+  }
+  return variables;
 }
 
-void set_variable(std::vector<std::string>& environment, const std::string& name,
-                  const std::string& value) {
-  std::erase_if(environment, [&](const auto& entry) { return entry.starts_with(name + "="); });
-  environment.push_back(name + "=" + value);
+// With its line end; empty for none.
+std::string given_stop_input(const CreateOptions& options) {
+  std::string problem;
+  const auto input = unescaped(options.stop_input, problem);
+  return input && !input->empty() ? with_line_end(*input) : std::string();
 }
 
 // Empty when the folder has been removed: the daemon then takes the home folder.
@@ -152,14 +155,7 @@ Json create_params(const CreateOptions& options, std::optional<TerminalSize> fal
   if (!options.command.empty()) params["command"] = options.command;
   if (const auto cwd = absolute_folder(options.cwd); !cwd.empty()) params["cwd"] = cwd;
   auto environment = own_environment();
-  for (const auto& text : options.environment) {
-    const auto name = text.substr(0, text.find('='));
-    if (name.size() < text.size()) {
-      environment[name] = text.substr(name.size() + 1);
-    } else if (const auto value = environment_variable(name)) {
-      environment[name] = *value;
-    }
-  }
+  for (const auto& [name, value] : given_variables(options)) environment[name] = value;
   if (!environment.empty()) params["environment"] = std::move(environment);
   if (const auto term = environment_variable("TERM");
       term && !term->empty() && is_valid_utf8(*term))
@@ -168,9 +164,7 @@ Json create_params(const CreateOptions& options, std::optional<TerminalSize> fal
     params["rows"] = size->rows;
     params["columns"] = size->columns;
   }
-  std::string problem;
-  if (const auto input = unescaped(options.stop_input, problem); input && !input->empty())
-    params["stopInput"] = with_line_end(*input);
+  if (const auto input = given_stop_input(options); !input.empty()) params["stopInput"] = input;
   if (const auto timeout = parse_duration(options.stop_timeout))
     params["stopTimeoutMs"] = timeout->count();
   if (const auto size = parse_size(options.scrollback)) params["scrollbackBytes"] = *size;
@@ -183,13 +177,8 @@ SessionSpec run_spec(const CreateOptions& options) {
   spec.id = new_session_id();
   spec.name = options.name;
   spec.command = options.command;
-  for (const auto& text : options.environment) {
-    const auto name = text.substr(0, text.find('='));
-    if (name.size() < text.size())
-      set_variable(spec.environment, name, text.substr(name.size() + 1));
-    else if (const auto value = environment_variable(name))
-      set_variable(spec.environment, name, *value);
-  }
+  for (const auto& [name, value] : given_variables(options))
+    spec.environment.push_back(name + "=" + value);
   spec.cwd = absolute_folder(options.cwd);
   const auto term = environment_variable("TERM").value_or("");
   spec.term = is_terminal_type(term) ? term : kDefaultTerm;
@@ -197,9 +186,7 @@ SessionSpec run_spec(const CreateOptions& options) {
   spec.rows = size.rows;
   spec.columns = size.columns;
   spec.scrollback = parse_size(options.scrollback).value_or(kDefaultScrollback);
-  std::string problem;
-  if (const auto input = unescaped(options.stop_input, problem); input && !input->empty())
-    spec.stop_input = with_line_end(*input);
+  spec.stop_input = given_stop_input(options);
   const auto timeout = parse_duration(options.stop_timeout);
   spec.stop_timeout_ms =
       timeout ? static_cast<std::uint32_t>(timeout->count()) : kDefaultStopTimeoutMs;
@@ -209,8 +196,7 @@ SessionSpec run_spec(const CreateOptions& options) {
 }
 
 std::string run_spec_problem(const SessionSpec& spec) {
-  if (spec.command.size() + spec.environment.size() > kMaxCommandWords ||
-      weight(spec.command) + weight(spec.environment) + spec.cwd.size() > kMaxCommandBytes)
+  if (!is_command_small_enough(spec.command, spec.environment, spec.cwd))
     return "command and environment are too long, at most " + std::to_string(kMaxCommandWords) +
            " words and " + format_size(kMaxCommandBytes) + " are allowed";
   if (spec.command.front().empty()) return "the command must not be empty";

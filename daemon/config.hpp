@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/protocol.hpp"
 #include "daemon/log.hpp"
 
 namespace ptyd {
@@ -31,10 +32,10 @@ struct Config {
   struct {
     StarterChoice starter = StarterChoice::kAuto;
     std::string program;  // empty: looked for, see find_session_program()
-    std::string term = "xterm-256color";
-    std::uint64_t scrollback = 1024 * 1024;
-    std::chrono::milliseconds stop_timeout{5000};
-    std::chrono::milliseconds idle_after{60'000};
+    std::string term = kDefaultTerm;
+    std::uint64_t scrollback = kDefaultScrollback;
+    std::chrono::milliseconds stop_timeout{kDefaultStopTimeoutMs};
+    std::chrono::milliseconds idle_after{kDefaultIdleAfterMs};
   } sessions;
   struct {
     std::chrono::milliseconds request_timeout{3000};

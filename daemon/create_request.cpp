@@ -16,13 +16,6 @@ Error bad(std::string message) { return {ErrorCode::kBadRequest, std::move(messa
 
 bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
 
-// Room for what the words become in the kernel: an argv of their sizes and a pointer each.
-std::size_t weight(const std::vector<std::string>& words) {
-  std::size_t total = 0;
-  for (const auto& word : words) total += word.size() + sizeof(std::uint32_t);
-  return total;
-}
-
 Status check_words(const CreateRequest& request) {
   const auto& command = request.command;
   const auto& environment = request.environment;
@@ -34,8 +27,7 @@ Status check_words(const CreateRequest& request) {
     if (const auto equals = entry.find('='); equals == 0 || equals == std::string::npos)
       return bad("environment must be NAME=value, not '" + printable(entry.substr(0, equals)) +
                  "'");
-  if (command.size() + environment.size() > kMaxCommandWords ||
-      weight(command) + weight(environment) + request.cwd.size() > kMaxCommandBytes)
+  if (!is_command_small_enough(command, environment, request.cwd))
     return bad("command and environment are too large: at most " +
                std::to_string(kMaxCommandWords) + " words and " + format_size(kMaxCommandBytes));
   return ok();

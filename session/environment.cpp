@@ -12,7 +12,6 @@ namespace ptyd {
 namespace {
 
 constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
-constexpr const char* kDefaultTerm = "xterm-256color";
 constexpr const char* kDefaultShell = "/bin/sh";
 
 // They tell a process about itself or its folder, and the command is another process.
@@ -94,7 +93,7 @@ Environment session_environment(const SessionSpec& spec, const char* const* inhe
   fill_in_user(environment);
   fill_in_runtime_folder(environment);
   set_if_missing(environment, "PATH", kDefaultPath);
-  set(environment, "TERM=" + (spec.term.empty() ? kDefaultTerm : spec.term));
+  set(environment, "TERM=" + (spec.term.empty() ? std::string(kDefaultTerm) : spec.term));
   set(environment, "PTYD_SESSION=" + spec.name);
   set(environment, "PTYD_SESSION_ID=" + spec.id);
   return environment;

@@ -16,7 +16,6 @@ namespace ptyd {
 namespace {
 
 constexpr std::chrono::seconds kSpecTime{10};
-constexpr std::chrono::seconds kDefaultStopTimeout{5};
 // How long a host whose session is over stays for somebody to take note of the end.
 constexpr std::chrono::minutes kUnheardTime{10};
 // The same where the service manager waits for the process.
@@ -317,7 +316,7 @@ void Host::on_tree_gone() {
 }
 
 std::chrono::milliseconds Host::stop_timeout() const {
-  if (spec_.stop_timeout_ms == 0) return kDefaultStopTimeout;
+  if (spec_.stop_timeout_ms == 0) return std::chrono::milliseconds(kDefaultStopTimeoutMs);
   return std::chrono::milliseconds(spec_.stop_timeout_ms);
 }
 

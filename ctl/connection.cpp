@@ -38,16 +38,20 @@ Reply reply_of(const Json& json) {
 
 }  // namespace
 
+void pause(EventLoop& loop, Clock::duration time) {
+  bool over = false;
+  Timer timer(loop, [&over] { over = true; });
+  timer.start(time);
+  while (!over) loop.run_once(std::chrono::milliseconds(-1));
+}
+
 std::unique_ptr<Connection> Connection::open(EventLoop& loop, const std::string& path,
                                              std::string& problem) {
   const auto deadline = Clock::now() + kRetryTime;
   bool turned_away = false;
   auto connection = try_open(loop, path, problem, turned_away);
   while (!connection && turned_away && Clock::now() < deadline) {
-    bool rested = false;
-    Timer pause(loop, [&rested] { rested = true; });
-    pause.start(kRetryPause);
-    while (!rested) loop.run_once(std::chrono::milliseconds(-1));
+    pause(loop, kRetryPause);
     connection = try_open(loop, path, problem, turned_away);
   }
   return connection;

@@ -27,6 +27,9 @@ struct Reply {
   std::optional<Failure> failure;
 };
 
+// Runs the loop for so long.
+void pause(EventLoop& loop, Clock::duration time);
+
 // A client's side of one connection to the daemon, after the handshake.
 class Connection {
  public:

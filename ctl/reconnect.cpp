@@ -16,13 +16,6 @@ constexpr std::chrono::milliseconds kLongestPause{500};
 // The daemon takes 64 unanswered requests of one connection.
 constexpr std::size_t kMaxAtOnce = 32;
 
-void pause(EventLoop& loop, Clock::duration time) {
-  bool over = false;
-  Timer timer(loop, [&over] { over = true; });
-  timer.start(time);
-  while (!over) loop.run_once(std::chrono::milliseconds(-1));
-}
-
 class LongCalls {
  public:
   using OnReply = std::function<void(const std::string&, const Reply&)>;

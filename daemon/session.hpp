@@ -52,7 +52,8 @@ struct Session {
   // and stop, and ours to be attached to.
   bool supervised = false;
   std::string lost_cause;  // with state error: "lost" or "reboot"
-  std::string unit;     // of systemd, which ptyd has started for it; empty for a child or a service
+  std::string
+      unit;  // of systemd, that ptyd has started for it; empty where it has not, or does not know
   std::string boot_id;  // of the boot it runs or ran in
   // Frozen when the session has ended; until then see last_activity() and output_bytes().
   WallTime final_activity{};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The verbs. What becomes of session hosts is in session_manager_hosts.cpp.
+// The verbs. What becomes of session hosts is in session_manager_hosts.cpp, and what is kept of
+// sessions in session_manager_records.cpp.
 #include "daemon/session_manager.hpp"
 
 #include <signal.h>
@@ -21,8 +22,6 @@ std::string read_boot_id() {
   std::getline(file, id);
   return id;
 }
-
-bool process_exists(pid_t pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno != ESRCH); }
 
 // The last `lines` lines; a last line without its end counts.
 void keep_last_lines(Bytes& bytes, std::uint32_t lines) {
@@ -59,37 +58,6 @@ SessionManager::SessionManager(EventLoop& loop, const Config& config, const std:
 SessionManager::~SessionManager() {
   // Completions of unanswered requests look the session up no more.
   for (auto& [id, session] : registry_.all()) session->link = nullptr;
-}
-
-void SessionManager::load() {
-  auto loaded = store_.load();
-  for (const auto& problem : loaded.problems) log::error("State: " + problem);
-  bool recovering = false;
-  for (const auto& record : loaded.records) {
-    std::string problem;
-    const auto session = from_record(record, problem);
-    if (!session) {
-      const auto id = record.value("id", "");
-      auto line = "State: " + store_.folder();
-      line.append("/").append(id).append(".json: ").append(problem);
-      log::error(line.append("; set aside as ").append(id).append(".json.corrupt"));
-      store_.set_aside(id);
-      continue;
-    }
-    registry_.add(session);
-    if (!session->living()) continue;
-    const bool rebooted = session->boot_id != boot_id_;
-    // A record without the host's pid is of a start that was under way: that host may yet come.
-    if (rebooted || (session->host_pid != 0 && !process_exists(session->host_pid))) {
-      session->lost_cause = rebooted ? "reboot" : "lost";
-      (void)set_state(session, SessionState::kError);
-      conclude(session);
-    } else {
-      (void)host_of(session->id());
-      recovering = true;
-    }
-  }
-  if (recovering) recovery_.start(kRecoveryTime);
 }
 
 void SessionManager::add_observer(SessionObserver* observer) { observers_.push_back(observer); }
@@ -420,101 +388,6 @@ Clock::time_point SessionManager::end_deadline() const {
       last = std::max(last, host->terminate_overdue.deadline());
   }
   return last;
-}
-
-// ---- records ----
-
-bool SessionManager::set_state(const SessionPtr& session, SessionState state) {
-  if (!session->try_set_state(state)) return false;
-  ++session->generation;
-  return true;
-}
-
-void SessionManager::changed(const SessionPtr& session) {
-  ++session->generation;
-  store_.mark(session->id());
-  for (auto* observer : observers_) observer->on_session_changed(*session);
-}
-
-// It has ended, in whatever way, and its state says so.
-void SessionManager::conclude(const SessionPtr& session) {
-  if (!session->ended_at) session->ended_at = std::chrono::system_clock::now();
-  session->viewers = 0;
-  session->command_pid = 0;
-  session->host_pid = 0;
-  changed(session);
-  const auto waiters = waiters_.extract(session->id());
-  if (!waiters.empty())
-    for (const auto& waiter : waiters.mapped())
-      if (!waiter.owner.expired()) waiter.done(session);
-  forget_oldest(session->uid);
-}
-
-// Its end is on disk, or of no interest any more: the host may go, and if it does not, its
-// connection is closed.
-void SessionManager::release(const SessionPtr& session) {
-  if (session->link == nullptr) return;
-  session->link->release();
-  host_of(session->id()).gone.start(Host::kReleaseTime);
-}
-
-void SessionManager::forget(const SessionPtr& session) {
-  registry_.remove(session->id());
-  store_.remove(session->id());
-  release(session);
-  for (auto* observer : observers_) observer->on_session_removed(*session);
-}
-
-void SessionManager::forget_predecessors(const Session& session) {
-  std::vector<SessionPtr> old;
-  for (const auto& [id, other] : registry_.all())
-    if (!other->living() && other->uid == session.uid && other->name() == session.name())
-      old.push_back(other);
-  for (const auto& other : old) forget(other);
-}
-
-void SessionManager::forget_oldest(uid_t uid) {
-  std::vector<SessionPtr> ended;
-  for (const auto& [id, session] : registry_.all())
-    if (!session->living() && session->uid == uid && hosts_.count(id) == 0)
-      ended.push_back(session);
-  if (ended.size() <= config_.store.keep) return;
-  std::sort(ended.begin(), ended.end(),
-            [](const auto& a, const auto& b) { return a->ended_at < b->ended_at; });
-  ended.resize(ended.size() - config_.store.keep);
-  for (const auto& session : ended) forget(session);
-}
-
-// What changes all the time (output, last activity) is recorded at the interval.
-void SessionManager::refresh_records() {
-  for (const auto& [id, host] : hosts_) {
-    const auto session = registry_.by_id(id);
-    if (!session || !session->living()) continue;
-    const auto output = session->output_bytes();
-    if (std::exchange(host->recorded_output, output) == output) continue;
-    ++session->generation;
-    store_.mark(id);
-  }
-  refresh_.start(config_.store.interval);
-}
-
-std::optional<Store::Snapshot> SessionManager::snapshot(const std::string& id) const {
-  const auto session = registry_.by_id(id);
-  if (!session) return std::nullopt;
-  return Store::Snapshot{to_record(*session), session->generation,
-                         session->living() ? nullptr : session->scrollback};
-}
-
-void SessionManager::on_saved(const std::string& id, std::uint64_t generation,
-                              bool with_scrollback) {
-  const auto session = registry_.by_id(id);
-  if (!session) return;
-  session->saved_generation = generation;
-  if (session->living() || session->generation != generation) return;
-  log::info("Saved session state to " + store_.folder() + "/" + id + ".json",
-            {{"PTYD_SESSION_ID", id}});
-  if (with_scrollback) session->scrollback.reset();
-  release(session);
 }
 
 }  // namespace ptyd

@@ -168,7 +168,6 @@ SessionPtr SessionManager::adopt(const PeerCredentials& peer, const Register& re
   session->size = {spec->rows, spec->columns};
   session->boot_id = boot_id_;
   session->supervised = registration.supervised != 0;
-  if (!session->supervised) session->unit = starter_.unit_of(session->id());
   session->restore_state(SessionState::kActive);
   registry_.add(session);
   const std::initializer_list<log::Field> fields{{"PTYD_SESSION_ID", session->id()}};

@@ -60,11 +60,8 @@ int run(const Options& options) {
   const auto paths = find_paths(scope, options.paths);
   const auto loaded = load_config(paths.config, paths.config_must_exist, environment);
   for (const auto& problem : loaded.problems) std::fprintf(stderr, "ptyd: %s\n", problem.c_str());
-  if (options.check) return loaded.problems.empty() ? 0 : kExitConfig;
-  if (!loaded.problems.empty()) {
-    Listener::turn_away();
-    return kExitConfig;
-  }
+  if (!loaded.problems.empty()) return kExitConfig;
+  if (options.check) return 0;
   prepare_folder(paths.runtime_dir, scope == Scope::kSystem ? 0755 : 0700);
   prepare_folder(paths.state_dir, 0700);
   // Blocked here, before the log starts its thread, so that only the loop ever takes them.
@@ -81,7 +78,6 @@ int run(const Options& options) {
     status = daemon.run();
   } catch (const std::exception& e) {
     log::error(std::string("Cannot start: ") + e.what());
-    Listener::turn_away();
   }
   log::finish(status);
   return status;
@@ -90,6 +86,7 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  int status = kExitFailure;
   try {
     occupy_standard_descriptors();
     Options options;
@@ -100,10 +97,11 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& e) {
       return app.exit(e) == 0 ? 0 : kExitUsage;
     }
-    return run(options);
+    status = run(options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "ptyd: %s\n", e.what());
-    ptyd::Listener::turn_away();
-    return kExitFailure;
   }
+  // One that has started has taken what was passed; this is for one that has not.
+  if (status != 0) ptyd::Listener::turn_away();
+  return status;
 }

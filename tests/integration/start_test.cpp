@@ -153,16 +153,20 @@ TEST(Start, ServesThePassedSocketAndLeavesItBehind) {
   EXPECT_EQ(::access(folders.socket().c_str(), F_OK), 0);
 }
 
-// A daemon that could not start left who had started it waiting, and systemd started it again for
-// them at once, over and over.
-TEST(Start, ADaemonThatCannotStartTurnsAwayWhoWaits) {
-  Daemon folders(DaemonOptions{.config = "drain: {grance: 1s}\n", .started = false});
-  Process activator(activated(folders));
+void expect_turned_away(const Daemon& folders, const Arguments& activator_arguments, int status) {
+  Process activator(activator_arguments);
   ASSERT_TRUE(activator.err().wait_for("Listening on"));
   const auto listed = folders.ptyctl({"list"});
   EXPECT_EQ(listed.status, 1);
   EXPECT_NE(listed.err.find("ptyd cannot start; its log says why"), std::string::npos) << listed;
-  EXPECT_EQ(activator.wait_exit(), (ExitResult{EndKind::kExited, 78}));
+  EXPECT_EQ(activator.wait_exit(), (ExitResult{EndKind::kExited, status}));
+}
+
+// A daemon that could not start left who had started it waiting, and systemd started it again for
+// them at once, over and over.
+TEST(Start, ADaemonThatCannotStartTurnsAwayWhoWaits) {
+  Daemon folders(DaemonOptions{.config = "drain: {grance: 1s}\n", .started = false});
+  expect_turned_away(folders, activated(folders), 78);
 }
 // The same where the start fails later: another daemon has the lock.
 TEST(Start, ASecondDaemonTurnsAwayWhoWaits) {
@@ -170,12 +174,7 @@ TEST(Start, ASecondDaemonTurnsAwayWhoWaits) {
   Daemon folders(DaemonOptions{.started = false});
   auto arguments = activated(folders);
   std::replace(arguments.begin(), arguments.end(), folders.runtime_dir(), first.runtime_dir());
-  Process activator(arguments);
-  ASSERT_TRUE(activator.err().wait_for("Listening on"));
-  const auto listed = folders.ptyctl({"list"});
-  EXPECT_EQ(listed.status, 1);
-  EXPECT_NE(listed.err.find("ptyd cannot start; its log says why"), std::string::npos) << listed;
-  EXPECT_EQ(activator.wait_exit(), (ExitResult{EndKind::kExited, 1}));
+  expect_turned_away(folders, arguments, 1);
 }
 
 TEST(Start, ReloadTakesANewConfigurationOrKeepsTheOld) {

@@ -256,28 +256,26 @@ void UnitManager::ask_for_unit() {
 
 void UnitManager::ask_for_job(Link& link, const sdbus::ObjectPath& own_unit) {
   link.unit = sdbus_compat::make_proxy(link.bus.get(), kSystemd, own_unit.c_str());
-  link.bus.send([this, &link] {
-    link.unit->callMethodAsync("Get")
-        .onInterface(kProperties)
-        .withArguments(std::string(kUnit), std::string("Job"))
-        .uponReplyInvoke([this, &link](sdbus_compat::ReplyError error, const sdbus::Variant& job) {
-          if (error) return answer_own_job(Error{ErrorCode::kInternal, error->getMessage()});
-          const auto id_and_path = job.get<sdbus::Struct<std::uint32_t, sdbus::ObjectPath>>();
-          if (std::get<0>(id_and_path) == 0) return answer_own_job(std::string());
-          ask_for_type(link, std::get<1>(id_and_path));
-        });
+  ask_for_property(link, *link.unit, kUnit, "Job", [this, &link](const sdbus::Variant& job) {
+    const auto id_and_path = job.get<sdbus::Struct<std::uint32_t, sdbus::ObjectPath>>();
+    if (std::get<0>(id_and_path) == 0) return answer_own_job(std::string());
+    link.job = sdbus_compat::make_proxy(link.bus.get(), kSystemd, std::get<1>(id_and_path).c_str());
+    ask_for_property(link, *link.job, kJob, "JobType", [this](const sdbus::Variant& type) {
+      answer_own_job(type.get<std::string>());
+    });
   });
 }
 
-void UnitManager::ask_for_type(Link& link, const sdbus::ObjectPath& job) {
-  link.job = sdbus_compat::make_proxy(link.bus.get(), kSystemd, job.c_str());
-  link.bus.send([this, &link] {
-    link.job->callMethodAsync("Get")
+void UnitManager::ask_for_property(Link& link, sdbus::IProxy& object, const char* interface,
+                                   const char* property,
+                                   std::function<void(const sdbus::Variant&)> use) {
+  link.bus.send([this, &object, interface, property, use = std::move(use)] {
+    object.callMethodAsync("Get")
         .onInterface(kProperties)
-        .withArguments(std::string(kJob), std::string("JobType"))
-        .uponReplyInvoke([this](sdbus_compat::ReplyError error, const sdbus::Variant& type) {
+        .withArguments(std::string(interface), std::string(property))
+        .uponReplyInvoke([this, use](sdbus_compat::ReplyError error, const sdbus::Variant& value) {
           if (error) return answer_own_job(Error{ErrorCode::kInternal, error->getMessage()});
-          answer_own_job(type.get<std::string>());
+          use(value);
         });
   });
 }

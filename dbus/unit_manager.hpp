@@ -64,7 +64,9 @@ class UnitManager {
   void explain(const std::string& unit, const std::string& otherwise);
   void ask_for_unit();
   void ask_for_job(Link& link, const sdbus::ObjectPath& own_unit);
-  void ask_for_type(Link& link, const sdbus::ObjectPath& job);
+  // Of an object that lives as long as the link; without an answer there is no own job to tell of.
+  void ask_for_property(Link& link, sdbus::IProxy& object, const char* interface,
+                        const char* property, std::function<void(const sdbus::Variant&)> use);
   void answer_own_job(const Result<std::string>& answer);
 
   EventLoop& loop_;

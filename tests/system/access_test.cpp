@@ -10,11 +10,10 @@
 #include <map>
 
 #include "common/scrollback.hpp"
-#include "common/session_name.hpp"
-#include "common/unix_socket.hpp"
 #include "tests/support/sessions.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/system/daemon.hpp"
+#include "tests/system/forged_host.hpp"
 
 namespace ptyd::test {
 namespace {
@@ -126,39 +125,6 @@ TEST(Access, OthersSessionsAreNotThereOnTheBus) {
 }
 
 // ---- hosts that are none ----
-
-SessionSpec plausible_spec() {
-  SessionSpec spec;
-  spec.id = new_session_id();
-  spec.name = "forged";
-  spec.command = {"sh"};
-  spec.term = "xterm";
-  spec.scrollback = 64 * 1024;
-  spec.stop_timeout_ms = 5000;
-  return spec;
-}
-
-Register plausible_registration(const SessionSpec& spec) {
-  Register registration;
-  registration.phase = HostPhase::kRunning;
-  registration.id = spec.id;
-  registration.command_pid = 1;
-  registration.terminal = "/dev/null";  // no PTY
-  registration.started_at = 1;
-  registration.spec = encode(spec);
-  return registration;
-}
-
-// Sends REGISTER with a descriptor; the code of the refusal, or "" when it is accepted.
-std::string register_as(ProtocolClient& host, const Register& registration, int fd) {
-  const auto frame = encode_frame(Register::kType, encode(registration));
-  if (send_with_fd(host.fd(), frame, fd) != static_cast<ssize_t>(frame.size())) return "not sent";
-  const auto answer = host.next_frame();
-  if (!answer) return "closed";
-  if (answer->type == FrameType::kRegistered) return {};
-  const auto error = decode<ProtocolError>(answer->payload);
-  return error ? error->code : "something else";
-}
 
 ProtocolClient host_of(const std::string& user) {
   auto host = connect_as(user);

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tests/system/daemon.hpp"
 
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <fstream>
 #include <stdexcept>
-#include <thread>
 
+#include "common/unique_fd.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace ptyd::test {
@@ -24,26 +28,23 @@ pid_t daemon_pid() {
 }
 
 testing::AssertionResult wait_daemon_other_than(pid_t pid) {
-  const Deadline deadline(kPatience);
-  while (!deadline.passed()) {
-    const auto now = daemon_pid();
-    if (now != 0 && now != pid) {
-      (void)client_of("root");
-      return testing::AssertionSuccess();
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return testing::AssertionFailure() << "no other daemon than " << pid << " runs";
+  // Once it is gone only another one can greet: who connects until then waits in the socket's
+  // queue.
+  const UniqueFd old(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  pollfd gone{old.get(), POLLIN, 0};
+  if (old && ::poll(&gone, 1, static_cast<int>(kPatience.count())) != 1)
+    return testing::AssertionFailure() << "process " << pid << " does not end";
+  (void)client_of("root");
+  return testing::AssertionSuccess();
 }
 
 ProtocolClient client_of(const std::string& user, const std::string& socket) {
   const Deadline deadline(kPatience);
   while (true) {
     auto client = connect_as(user, socket);
+    // If not, it was taken by a daemon that ended just then, and the next one is on its way.
     if (client.hello()) return client;
-    // By a daemon that ended just then; the next one is on its way.
     if (deadline.passed()) throw std::runtime_error("ptyd does not greet " + user);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
 

@@ -9,11 +9,10 @@
 #include <regex>
 
 #include "common/scrollback.hpp"
-#include "common/session_name.hpp"
-#include "common/unix_socket.hpp"
 #include "tests/support/sessions.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/system/daemon.hpp"
+#include "tests/system/forged_host.hpp"
 
 namespace ptyd::test {
 namespace {
@@ -82,18 +81,8 @@ TEST(Hardening, AHungHostIsKilledBySystemd) {
 // that session "stopping" and a drain from ending for ever.
 TEST(Hardening, AHostThatIgnoresEverythingIsNotWaitedFor) {
   start_socket();
-  SessionSpec spec;
-  spec.id = new_session_id();
-  spec.name = "mute";
-  spec.command = {"sh"};
-  spec.term = "xterm";
-  spec.scrollback = 64 * 1024;
+  auto spec = plausible_spec();
   spec.stop_timeout_ms = 100;
-  Register registration;
-  registration.phase = HostPhase::kRunning;
-  registration.id = spec.id;
-  registration.started_at = 1;
-  registration.spec = encode(spec);
   int told[2];
   ASSERT_EQ(::pipe2(told, O_CLOEXEC), 0);
   const auto host = ::fork();
@@ -103,10 +92,9 @@ TEST(Hardening, AHostThatIgnoresEverythingIsNotWaitedFor) {
     const auto scrollback = Scrollback::create(64 * 1024, error);
     if (!scrollback || ::setresuid(1001, 1001, 1001) != 0) ::_exit(1);
     ProtocolClient link{std::string(kSystemSocket)};
-    const auto frame = encode_frame(Register::kType, encode(registration));
     if (!link.hello(Role::kHost) ||
-        send_with_fd(link.fd(), frame, scrollback->fd()) != static_cast<ssize_t>(frame.size()) ||
-        !link.next_frame(FrameType::kRegistered) || ::write(told[1], "!", 1) != 1)
+        !register_as(link, plausible_registration(spec), scrollback->fd()).empty() ||
+        ::write(told[1], "!", 1) != 1)
       ::_exit(1);
     while (true) ::pause();
   }

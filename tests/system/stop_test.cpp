@@ -113,6 +113,22 @@ TEST(Stop, ARestartFinishesWhatIsUnderWay) {
   EXPECT_EQ(waiting.wait_exit(), (ExitResult{EndKind::kExited, 4})) << waiting.err().text();
 }
 
+// A session that was being restarted when its daemon was, ended and never came again.
+TEST(Stop, ARestartFinishesTheRestartOfASession) {
+  start_socket();
+  auto client = client_of("alice");
+  const auto old = create(client, "job", slow_to_end(1));
+  ASSERT_TRUE(wait_printed(client, "job", "armed"));
+  Process restarting(as_user("alice", {kPtyctl, "restart", "job"}));
+  ASSERT_TRUE(wait_printed(client, "job", "asked"));
+  ASSERT_EQ(systemctl({"restart", "ptyd.service"}).status, 0);
+  EXPECT_EQ(restarting.wait_exit(), (ExitResult{EndKind::kExited, 0})) << restarting.err().text();
+  auto later = client_of("alice");
+  const auto now = later.request("status", {{"session", "job"}}).result;
+  EXPECT_EQ(now.value("state", ""), "active") << now;
+  EXPECT_NE(now.value("id", ""), old.value("id", ""));
+}
+
 TEST(Stop, TimeIsExtendedWhileSessionsEnd) {
   write_drop_in("ptyd.service", "[Service]\nTimeoutStopSec=3\n");
   write_file("/etc/ptyd/ptyd.yaml", "sessions:\n  stop_timeout: 20s\n");

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // ptyd as a service, and sessions as units of their owners.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <filesystem>
 
 #include "tests/support/sessions.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/support/terminal.hpp"
 #include "tests/system/daemon.hpp"
 
 namespace ptyd::test {
@@ -75,6 +77,8 @@ TEST(Units, ASessionIsAUnitOfItsOwner) {
   EXPECT_EQ(session.value("unit", ""), unit);
   EXPECT_EQ(unit_property(unit, "ActiveState"), "active");
   EXPECT_EQ(unit_property(unit, "Slice"), "ptyd.slice");
+  EXPECT_EQ(unit_property(unit, "OOMPolicy"), "continue");
+  EXPECT_EQ(unit_property(unit, "IgnoreOnIsolate"), "yes");
   EXPECT_EQ(unit_property(unit, "Description"), "Terminal session shell of alice");
   EXPECT_EQ(unit_property(unit, "MainPID"), std::to_string(session.value("hostPid", 0)));
   const auto cgroup = "/ptyd.slice/" + unit;
@@ -113,6 +117,24 @@ TEST(Units, ASessionHasItsOwnersEnvironment) {
   enable_linger("alice");
   EXPECT_EQ(printed("echo $XDG_RUNTIME_DIR"), "/run/user/1000\r\n");
   EXPECT_EQ(printed("systemctl --user is-system-running --wait"), "running\r\n");
+}
+
+// A person edits a file on a terminal while the daemon is restarted and killed.
+TEST(Units, AnEditorOnATerminalNoticesNothing) {
+  start_socket();
+  Terminal terminal(as_user("alice", {kPtyctl, "new", "edit", "--", "vim.tiny", "note"}));
+  ASSERT_TRUE(terminal.wait_for_text("~"));
+  ASSERT_TRUE(terminal.type("ibefore"));
+  ASSERT_TRUE(terminal.wait_for_text("before"));
+  ASSERT_EQ(systemctl({"restart", "ptyd.service"}).status, 0);
+  ASSERT_TRUE(terminal.type(" between"));
+  ASSERT_TRUE(terminal.wait_for_text("before between"));
+  const auto pid = daemon_pid();
+  ASSERT_EQ(::kill(pid, SIGKILL), 0);
+  ASSERT_TRUE(wait_daemon_other_than(pid));
+  ASSERT_TRUE(terminal.type(" after\x1b:wq\r"));
+  EXPECT_EQ(terminal.wait_exit(), (ExitResult{EndKind::kExited, 0})) << terminal.screen_text();
+  EXPECT_EQ(read_file("/home/alice/note"), "before between after\n");
 }
 
 TEST(Units, AnExpiredAccountIsRefusedWithItsReason) {

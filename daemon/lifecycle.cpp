@@ -242,11 +242,12 @@ bool Lifecycle::begin_to_finish(const std::string& reason, bool handing_over) {
 
 void Lifecycle::expect_end() {
   if (clients_.turn_new_away) clients_.turn_new_away();
+  tick();
 }
 
 void Lifecycle::hand_over(const std::string& reason) {
   if (!begin_to_finish(reason, true)) return;
-  expect_end();
+  if (clients_.turn_new_away) clients_.turn_new_away();
   sessions_.refuse_new_sessions(Error{ErrorCode::kRestarting, "ptyd is being restarted; try again"},
                                 true);
   await_requests();

@@ -120,7 +120,7 @@ TEST(CreateOptions, ARunHasAllThatTheHostNeeds) {
   options.size = "50x132";
   const auto full = run_spec(options);
   EXPECT_NE(full.id, plain.id);
-  EXPECT_EQ(full.environment, (std::vector<std::string>{"PTYD_TEST_SET=1", "A=2"}));
+  EXPECT_EQ(full.environment, (std::vector<std::string>{"A=2", "PTYD_TEST_SET=1"}));
   EXPECT_EQ(full.term, "linux");
   EXPECT_EQ(full.stop_input, "stop\n");
   EXPECT_EQ(full.stop_timeout_ms, 120'000U);

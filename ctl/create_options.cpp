@@ -178,7 +178,7 @@ SessionSpec run_spec(const CreateOptions& options) {
   spec.name = options.name;
   spec.command = options.command;
   for (const auto& [name, value] : given_variables(options))
-    spec.environment.push_back(name + "=" + value);
+    spec.environment.emplace_back(name).append("=").append(value);
   spec.cwd = absolute_folder(options.cwd);
   const auto term = environment_variable("TERM").value_or("");
   spec.term = is_terminal_type(term) ? term : kDefaultTerm;

@@ -47,7 +47,7 @@ void EventLoop::run_once(std::chrono::milliseconds timeout) {
   std::array<epoll_event, kEventsPerTurn> events;
   const int wait = tasks_.empty() ? static_cast<int>(timeout.count()) : 0;
   const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, wait);
-  const auto turn_start = Clock::now();
+  turn_start_ = Clock::now();
   dispatching_ = true;
   for (int i = 0; i < count; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];
@@ -65,7 +65,7 @@ void EventLoop::run_once(std::chrono::milliseconds timeout) {
   run_tasks();
   dispatching_ = false;
   retired_.clear();
-  longest_turn_ = std::max(longest_turn_, Clock::now() - turn_start);
+  longest_turn_ = std::max(longest_turn_, Clock::now() - turn_start_);
 }
 
 void EventLoop::post(std::function<void()> task) { tasks_.push_back(std::move(task)); }

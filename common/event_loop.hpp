@@ -39,6 +39,11 @@ class EventLoop {
   void quit() { quit_ = true; }
   // Runs `task` after the callbacks of this turn, before the loop sleeps again.
   void post(std::function<void()> task);
+  // How long one source of events may go on in a turn while others wait: short for a person at a
+  // terminal, long beside a system call.
+  static constexpr std::chrono::milliseconds kTurnTime{5};
+  // Whether this turn has lasted longer than that: what is left to do should be posted.
+  [[nodiscard]] bool turn_is_long() const { return Clock::now() - turn_start_ > kTurnTime; }
   // The longest time one turn has kept the loop from looking at its descriptors.
   [[nodiscard]] Clock::duration longest_turn() const { return longest_turn_; }
 
@@ -67,6 +72,7 @@ class EventLoop {
   Clock::time_point armed_for_ = Clock::time_point::max();
   std::vector<std::unique_ptr<IoNode>> retired_;  // freed once no callback of theirs can be running
   std::vector<std::function<void()>> tasks_;
+  Clock::time_point turn_start_{};
   Clock::duration longest_turn_{};
   bool dispatching_ = false;
   bool quit_ = false;

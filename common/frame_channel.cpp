@@ -81,7 +81,7 @@ void FrameChannel::read_to_end() {
     if (closing_) return fail("");
     deliver_frames();
     if (!*alive || failed_ || paused_) return;
-    read_some();
+    if (!delivery_owed_) read_some();
     if (*alive && !failed_) read_to_end();
   });
 }
@@ -124,9 +124,9 @@ void FrameChannel::on_events(std::uint32_t events) {
     deliver_frames();
     if (!*alive || failed_) return;
   }
-  if ((events & EPOLLIN) != 0 && !closing_ && !paused_) return read_some();
+  if ((events & EPOLLIN) != 0 && !closing_ && !paused_ && !delivery_owed_) return read_some();
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-    if (paused_) return on_peer_gone();
+    if (paused_ || delivery_owed_) return on_peer_gone();
     fail("");
   }
 }
@@ -153,8 +153,21 @@ void FrameChannel::deliver_frames() {
     const auto callbacks = callbacks_;
     callbacks->on_frame(*frame);
     if (!*alive || failed_) return;
+    if (loop_.turn_is_long()) return deliver_later();
   }
   if (decoder_.failed()) fail(decoder_.error());
+}
+
+void FrameChannel::deliver_later() {
+  if (delivery_owed_) return;
+  delivery_owed_ = true;
+  update_events();
+  loop_.post([this, alive = alive_] {
+    if (!*alive || failed_) return;
+    delivery_owed_ = false;
+    deliver_frames();
+    if (*alive && !failed_) update_events();
+  });
 }
 
 bool FrameChannel::flush() {
@@ -183,7 +196,8 @@ void FrameChannel::fail(const std::string& reason) {
 void FrameChannel::update_events() {
   if (!watch_) return;
   std::uint32_t events = 0;
-  if (!closing_ && !paused_ && queued_ <= limits_.pause_reading_at) events |= EPOLLIN;
+  const bool reading = !closing_ && !paused_ && !delivery_owed_;
+  if (reading && queued_ <= limits_.pause_reading_at) events |= EPOLLIN;
   if (queued_ > 0) events |= EPOLLOUT;
   watch_->set_events(events);
 }

@@ -14,7 +14,8 @@
 namespace ptyd {
 
 // Frames both ways over one non-blocking Unix stream socket, which it owns, with descriptors beside
-// them. Either callback may destroy the channel.
+// them. Either callback may destroy the channel. Frames that arrive together are delivered over
+// several turns of the loop when handling them takes long.
 class FrameChannel {
  public:
   struct Callbacks {
@@ -67,6 +68,7 @@ class FrameChannel {
   void on_events(std::uint32_t events);
   void read_some();
   void deliver_frames();
+  void deliver_later();
   bool flush();  // false when the socket failed
   // Nothing can be sent any more, but what the peer said before it left is still delivered.
   void on_peer_gone();
@@ -85,6 +87,7 @@ class FrameChannel {
   std::unique_ptr<IoWatch> watch_;
   bool closing_ = false;
   bool paused_ = false;
+  bool delivery_owed_ = false;  // frames may be left for the next turn
   bool peer_gone_ = false;
   bool failed_ = false;
   std::shared_ptr<bool> alive_;  // false once destroyed, for code that has called back

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -194,6 +195,34 @@ TEST_F(FrameChannelTest, StopsBetweenRequestsThatArrivedTogether) {
     (void)peer_reads();
     return frames.size() == 50;
   }));
+}
+
+// A client that sent thousands of requests at once and left had them all served in one turn, and
+// nobody else was served for 14 seconds.
+TEST_F(FrameChannelTest, WhoHasMuchToSayDoesNotHoldUpTheOthers) {
+  const UniqueFd other(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  std::optional<std::size_t> seen_before;
+  const IoWatch watch(loop, other.get(), EPOLLIN, [&](std::uint32_t) {
+    eventfd_t value = 0;
+    ASSERT_EQ(::eventfd_read(other.get(), &value), 0);
+    seen_before = frames.size();
+  });
+  on_frame = [&] {
+    if (frames.size() == 1) {
+      ASSERT_EQ(::eventfd_write(other.get(), 1), 0);
+    }
+    const auto begin = Clock::now();
+    while (Clock::now() - begin <= EventLoop::kTurnTime) {
+    }
+  };
+  for (int i = 0; i < 50; ++i) peer_sends(std::to_string(i));
+  peer.reset();
+  EXPECT_TRUE(run_until(loop, [&] { return closed.has_value(); }));
+  EXPECT_EQ(closed, "");
+  ASSERT_EQ(frames.size(), 50U);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(frames[static_cast<std::size_t>(i)], std::to_string(i));
+  ASSERT_TRUE(seen_before);
+  EXPECT_LT(*seen_before, 10U);
 }
 
 TEST_F(FrameChannelTest, TellsWhenAllIsSent) {

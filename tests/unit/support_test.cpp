@@ -9,6 +9,7 @@
 #include "tests/support/message_bus.hpp"
 #include "tests/support/notify_socket.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/sessions.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/terminal.hpp"
 
@@ -132,6 +133,9 @@ TEST(Leftovers, AreEndedWithTheirDescendants) {
   ASSERT_TRUE(leader.out().wait_for("\n"));
   const auto sleeper = static_cast<pid_t>(std::stol(leader.out().text()));
   EXPECT_TRUE(find_processes("ptyd-session", mark).empty());
+  // Between its fork and its exec the sleeper is a sh with the same arguments, too.
+  ASSERT_TRUE(eventually(
+      [&] { return read_file("/proc/" + std::to_string(sleeper) + "/comm") == "sleep\n"; }));
   EXPECT_EQ(find_processes("/bin/sh", mark), std::vector<pid_t>{leader.child().pid()});
   EXPECT_EQ(end_leftovers("sh", mark), 1U);
   EXPECT_TRUE(leader.wait_exit());

@@ -163,6 +163,8 @@ TEST(Units, AHostThatCannotBeStartedIsNamed) {
       << refused.error;
   write_file("/etc/ptyd/ptyd.yaml", "sessions:\n  program: /bin/true\n");
   ASSERT_EQ(systemctl({"reload", "ptyd.service"}).status, 0);
+  // systemd 252 does not wait for that.
+  ASSERT_TRUE(wait_for_journal("ptyd.service", "The new configuration is in force"));
   const auto ended = client.request("create", {{"command", {"bash"}}});
   EXPECT_EQ(ended.code(), "start-failed") << ended.error;
   EXPECT_NE(ended.error.value("message", "").find("ended before it registered"), std::string::npos)

@@ -67,6 +67,7 @@ class FrameSocket {
 
   // The next frame; nothing at the end of the stream or after `timeout`.
   std::optional<Received> next(std::chrono::milliseconds timeout = kPatience) {
+    if (put_back_) return std::exchange(put_back_, std::nullopt);
     const Deadline deadline(timeout);
     while (true) {
       if (const auto frame = decoder_.next())
@@ -75,6 +76,8 @@ class FrameSocket {
       receive_some();
     }
   }
+  // next() gives it again, before what has come since.
+  void put_back(Received frame) { put_back_ = std::move(frame); }
   // The next frame of the message's type; others are skipped.
   template <typename Message>
   std::optional<Message> next_message(std::chrono::milliseconds timeout = kPatience) {
@@ -109,6 +112,7 @@ class FrameSocket {
   UniqueFd socket_;
   FrameDecoder decoder_;
   std::vector<UniqueFd> fds_;
+  std::optional<Received> put_back_;
   bool closed_ = false;
 };
 
@@ -277,14 +281,24 @@ class SessionDriver {
     return viewer;
   }
 
-  // A request and the errno it is answered with.
+  // A request and the errno it is answered with. The session's end may be told before the answer,
+  // and is kept for who waits for it.
   template <typename Message>
   std::optional<Done> request(Message message) {
     message.request = ++last_request_;
     if (!link_.send(message)) return std::nullopt;
-    while (auto done = link_.next_message<Done>())
-      if (done->request == last_request_) return done;
-    return std::nullopt;
+    std::optional<Done> answer;
+    std::optional<FrameSocket::Received> ended;
+    while (!answer) {
+      const auto frame = link_.next();
+      if (!frame) break;
+      if (frame->type == HostEnded::kType) ended = *frame;
+      if (frame->type != Done::kType) continue;
+      const auto done = decode<Done>(frame->payload);
+      if (done && done->request == last_request_) answer = done;
+    }
+    if (ended) link_.put_back(std::move(*ended));
+    return answer;
   }
   // Waits for the end, releases the host, waits for that.
   std::optional<HostEnded> finish() {

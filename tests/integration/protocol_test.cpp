@@ -145,7 +145,6 @@ TEST(Protocol, WhoSaysNothingIsDroppedInTime) {
   EXPECT_GE(std::chrono::steady_clock::now() - begin, seconds(4));
 }
 
-// What it had sent was served in one turn once it left, and the daemon was deaf for that long.
 TEST(Protocol, WhoDoesNotReadIsNotReadFrom) {
   Daemon daemon;
   auto client = daemon.connect();

@@ -42,6 +42,7 @@ const Client::Method Client::kMethods[] = {
     {"drain", &Client::drain},
     {"cancel-drain", &Client::cancel_drain},
     {"queue", &Client::queue},
+    {"queue.remove", &Client::remove_queued},
     {"health", &Client::health},
     {"monitor", &Client::monitor},
 };
@@ -289,11 +290,19 @@ void Client::cancel_drain(Params& params, const Message&, const Pending& pending
   pending.reply({{"state", to_string(core_.lifecycle.state())}});
 }
 
-// Create requests that wait for the end of a drain. There is no queue yet: see
-// CreateRequest::queue.
 void Client::queue(Params& params, const Message&, const Pending& pending) {
   if (auto good = params.finish(); !good) return pending.fail(good.error());
-  pending.reply({{"count", 0}});
+  const auto entries = core_.sessions.queue().visible_to(caller_);
+  for (const auto* entry : entries) pending.item(to_public_json(*entry));
+  pending.reply({{"count", entries.size()}});
+}
+
+void Client::remove_queued(Params& params, const Message&, const Pending& pending) {
+  const auto id = params.required_text("id");
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  core_.sessions.queue().remove(caller_, id, [pending](const Result<Nothing>& removed) {
+    removed ? pending.reply(Json::object()) : pending.fail(removed.error());
+  });
 }
 
 void Client::health(Params& params, const Message&, const Pending& pending) {

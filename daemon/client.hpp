@@ -67,6 +67,7 @@ class Client : public std::enable_shared_from_this<Client> {
   void drain(Params& params, const Message& message, const Pending& pending);
   void cancel_drain(Params& params, const Message& message, const Pending& pending);
   void queue(Params& params, const Message& message, const Pending& pending);
+  void remove_queued(Params& params, const Message& message, const Pending& pending);
   void health(Params& params, const Message& message, const Pending& pending);
   void monitor(Params& params, const Message& message, const Pending& pending);
   void pass_on(const std::string& session, const AttachOptions& options, const Pending& pending);

@@ -80,6 +80,12 @@ constexpr std::array<std::pair<const char*, StarterChoice>, 3> kStarters{{
     {"direct", StarterChoice::kDirect},
 }};
 
+constexpr std::array<std::pair<const char*, QueueChoice>, 3> kQueueChoices{{
+    {"asked", QueueChoice::kAsked},
+    {"always", QueueChoice::kAlways},
+    {"never", QueueChoice::kNever},
+}};
+
 template <typename Words, typename T>
 std::string set_word(T& out, const std::string& text, const Words& words) {
   std::string expected;
@@ -118,6 +124,14 @@ const Key kKeys[] = {
        return set_count(c.limits.sessions_per_user, t, 1, kMaxCount);
      },
      [](const Config& c) { return std::to_string(c.limits.sessions_per_user); }},
+    {"limits.queued",
+     [](Config& c, const std::string& t) { return set_count(c.limits.queued, t, 1, kMaxCount); },
+     [](const Config& c) { return std::to_string(c.limits.queued); }},
+    {"limits.queued_per_user",
+     [](Config& c, const std::string& t) {
+       return set_count(c.limits.queued_per_user, t, 1, kMaxCount);
+     },
+     [](const Config& c) { return std::to_string(c.limits.queued_per_user); }},
     {"limits.clients",
      [](Config& c, const std::string& t) { return set_count(c.limits.clients, t, 1, kMaxCount); },
      [](const Config& c) { return std::to_string(c.limits.clients); }},
@@ -174,6 +188,9 @@ const Key kKeys[] = {
        return set_duration(c.drain.grace, t, milliseconds(0), 30 * kDay);
      },
      [](const Config& c) { return format_duration(c.drain.grace); }},
+    {"drain.queue",
+     [](Config& c, const std::string& t) { return set_word(c.drain.queue, t, kQueueChoices); },
+     [](const Config& c) { return get_word(c.drain.queue, kQueueChoices); }},
     {"store.interval",
      [](Config& c, const std::string& t) {
        return set_duration(c.store.interval, t, milliseconds(100), kDay);

@@ -17,6 +17,9 @@ namespace ptyd {
 // Who starts session hosts. kAuto: systemd when it has started the daemon.
 enum class StarterChoice { kAuto, kSystemd, kDirect };
 
+// Which requests for sessions are queued while the daemon drains: those that ask for it, all, none.
+enum class QueueChoice { kAsked, kAlways, kNever };
+
 // Every key of config/ptyd.yaml, which says what each means.
 struct Config {
   struct {
@@ -26,6 +29,8 @@ struct Config {
   struct {
     std::uint64_t sessions = 1000;
     std::uint64_t sessions_per_user = 200;
+    std::uint64_t queued = 1000;
+    std::uint64_t queued_per_user = 100;
     std::uint64_t clients = 1000;
     std::uint64_t clients_per_user = 250;
   } limits;
@@ -43,6 +48,7 @@ struct Config {
   } stop;
   struct {
     std::chrono::milliseconds grace{300'000};
+    QueueChoice queue = QueueChoice::kAsked;
   } drain;
   struct {
     std::chrono::milliseconds interval{30'000};

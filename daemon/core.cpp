@@ -31,7 +31,7 @@ Json Core::health(const Caller& caller) const {
     ++living;
     clients += session->viewers;
   }
-  const auto& store = sessions.store().status();
+  const auto& store = sessions.store_status();
   // The path of a file that cannot be written is for those who can do something about it.
   const auto shown_store = store == "ok" || is_admin(caller) ? store : std::string("error");
   return {
@@ -49,7 +49,7 @@ Json Core::health(const Caller& caller) const {
       {"activeSessions", living},
       {"totalSessions", visible.size()},
       {"clients", clients},
-      {"queued", 0},
+      {"queued", sessions.queue().waiting_count(caller)},
       {"store", shown_store},
       {"socket", identity.socket},
   };

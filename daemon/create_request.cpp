@@ -59,6 +59,20 @@ Status check(const CreateRequest& request) {
   return ok();
 }
 
+bool is_sound(const SessionSpec& spec) {
+  CreateRequest request;
+  request.name = spec.name;
+  request.command = spec.command;
+  request.environment = spec.environment;
+  request.cwd = spec.cwd;
+  request.term = spec.term;
+  request.size = {spec.rows, spec.columns};
+  request.stop_input = spec.stop_input;
+  request.stop_timeout = std::chrono::milliseconds(spec.stop_timeout_ms);
+  request.scrollback = spec.scrollback;
+  return !spec.name.empty() && !spec.command.empty() && check(request);
+}
+
 SessionSpec to_spec(const CreateRequest& request, const Config& config) {
   SessionSpec spec;
   spec.command = request.command;

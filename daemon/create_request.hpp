@@ -29,6 +29,9 @@ struct CreateRequest {
 
 // The first thing that is wrong with it.
 Status check(const CreateRequest& request);
+// As strict with a description that came from elsewhere (a host, a file): it is shown and recorded
+// like one that was asked for.
+bool is_sound(const SessionSpec& spec);
 // A spec without id and name, and without the command if the request has none.
 SessionSpec to_spec(const CreateRequest& request, const Config& config);
 // A name for a session after what it runs: "bash", "vim".

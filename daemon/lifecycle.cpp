@@ -77,6 +77,7 @@ void Lifecycle::set_state(DaemonState next) {
     return;
   }
   const auto from = std::exchange(state_, next);
+  sessions_.replay_queue(next == DaemonState::kRunning);
   const auto observers = observers_;
   for (auto* observer : observers) observer->on_state_changed(from, next);
 }
@@ -256,6 +257,7 @@ void Lifecycle::hand_over(const std::string& reason) {
 void Lifecycle::stop(const std::string& reason) {
   if (!begin_to_finish(reason, false)) return;
   sessions_.refuse_new_sessions(Error{ErrorCode::kShuttingDown, "ptyd is shutting down"});
+  sessions_.withdraw_replays();
   if (clients_.refuse_new) clients_.refuse_new();
   log::info("Stopped accepting new connections");
 
@@ -330,7 +332,7 @@ void Lifecycle::leave_listener() {
 
 void Lifecycle::save() {
   enter(Step::kSave, kSaveTimeout);
-  sessions_.store().flush([this, alive = alive_](const std::string& error) {
+  sessions_.flush([this, alive = alive_](const std::string& error) {
     if (!*alive) return;
     if (!error.empty()) log::error("Stop: the last state could not be saved: " + error);
     next_after(Step::kSave);

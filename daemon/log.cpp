@@ -50,6 +50,10 @@ const char* message_id(Event event) {
     case Event::kStoreRecovered: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0c";
     case Event::kConfigRejected: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0d";
     case Event::kProtocolViolation: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0e";
+    case Event::kQueued: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e21";
+    case Event::kQueueStarting: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e22";
+    case Event::kQueueCompleted: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e23";
+    case Event::kQueueFailed: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e24";
   }
   return nullptr;
 }

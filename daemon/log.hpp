@@ -35,6 +35,10 @@ enum class Event {
   kStoreRecovered,
   kConfigRejected,
   kProtocolViolation,
+  kQueued,
+  kQueueStarting,
+  kQueueCompleted,
+  kQueueFailed,
 };
 
 // Starts the log. Lines go through a bounded queue to a thread of their own, because a journal or a

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/session_name.hpp"
+#include "daemon/record_reader.hpp"
 
 namespace ptyd {
 namespace {
@@ -43,48 +44,6 @@ std::vector<std::string> shortened(const std::vector<std::string>& words) {
 Json time_or_null(const std::optional<WallTime>& time) {
   return time ? Json(format_utc(*time)) : Json(nullptr);
 }
-
-// Reads a record without trusting it: a key that is missing or of another type is a problem.
-class RecordReader {
- public:
-  RecordReader(const Json& json, std::string& problem) : json_(json), problem_(problem) {}
-
-  template <typename T>
-  T get(const char* key) {
-    const auto it = json_.find(key);
-    if (it == json_.end()) return fail<T>(key, "is missing");
-    if constexpr (std::is_same_v<T, std::string>) {
-      if (it->is_string()) return it->get<std::string>();
-    } else if constexpr (std::is_same_v<T, bool>) {
-      if (it->is_boolean()) return it->get<bool>();
-    } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
-      if (it->is_array() &&
-          std::all_of(it->begin(), it->end(), [](const Json& word) { return word.is_string(); }))
-        return it->get<std::vector<std::string>>();
-    } else if (it->is_number_integer() && std::in_range<T>(it->get<std::int64_t>())) {
-      return it->get<T>();
-    }
-    return fail<T>(key, "is of the wrong type");
-  }
-
-  std::optional<WallTime> time(const char* key) {
-    const auto it = json_.find(key);
-    if (it == json_.end() || it->is_null()) return std::nullopt;
-    const auto parsed = it->is_string() ? parse_utc(it->get<std::string>()) : std::nullopt;
-    if (!parsed) fail<int>(key, "is no time");
-    return parsed;
-  }
-
- private:
-  template <typename T>
-  T fail(const char* key, const char* what) {
-    if (problem_.empty()) problem_ = std::string("'") + key + "' " + what;
-    return T{};
-  }
-
-  const Json& json_;
-  std::string& problem_;
-};
 
 void read_ending(const Json& record, RecordReader& in, Session& session) {
   const auto ended_by = record.find("endedBy");
@@ -163,7 +122,7 @@ Json to_public_json(const Session& session) {
       {"name", session.name()},
       {"uid", session.uid},
       {"user", session.user},
-      {"state", to_string(session.state())},
+      {"state", session.waits ? "queued" : to_string(session.state())},
       {"command", shortened(session.spec.command)},
       {"cwd", session.spec.cwd},
       {"pid", session.command_pid},
@@ -189,6 +148,7 @@ Json to_public_json(const Session& session) {
 
 Json to_record(const Session& session) {
   auto record = to_public_json(session);
+  record["state"] = to_string(session.state());
   record["command"] = session.spec.command;
   record["formatVersion"] = kRecordVersion;
   record["bootId"] = session.boot_id;

@@ -51,6 +51,7 @@ struct Session {
   // Its host is the main process of a unit of its owner's: the service manager's to start, restart
   // and stop, and ours to be attached to.
   bool supervised = false;
+  bool waits = false;      // in the queue of create requests, and not being started yet
   std::string lost_cause;  // with state error: "lost" or "reboot"
   std::string
       unit;  // of systemd, that ptyd has started for it; empty where it has not, or does not know

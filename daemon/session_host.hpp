@@ -35,6 +35,11 @@ struct SessionManager::Host {
   bool ready = false;   // its command runs or has run
   bool killed = false;  // by us
   bool restarting = false;
+  // Of a session from the queue. That there is a record of one says that its command may have been
+  // run: so there is none before the host has registered, and no SPEC before that is on disk.
+  bool from_queue = false;
+  bool registered = false;
+  bool spec_owed = false;
   Completion<SessionPtr> created;  // who waits for the start
   std::vector<LinkTask> tasks;     // for when the link is there and ready
   std::uint64_t recorded_output = 0;

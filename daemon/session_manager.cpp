@@ -48,10 +48,12 @@ SessionManager::SessionManager(EventLoop& loop, const Config& config, const std:
              {.snapshot = [this](const std::string& id) { return snapshot(id); },
               .saved = [this](const std::string& id, std::uint64_t generation,
                               bool with_scrollback) { on_saved(id, generation, with_scrollback); },
-              .status_changed =
-                  [this] {
-                    for (auto* observer : observers_) observer->on_store_status_changed();
-                  }}) {
+              .status_changed = [this] { on_store_status_changed(); }}),
+      queue_(loop, state_dir, config,
+             {.added = [this](const QueueEntry& entry) { on_queue_added(entry); },
+              .changed = [this](const QueueEntry& entry,
+                                bool removed) { on_queue_changed(entry, removed); },
+              .status_changed = [this] { on_store_status_changed(); }}) {
   refresh_.start(config_.store.interval);
 }
 
@@ -69,6 +71,7 @@ void SessionManager::remove_observer(SessionObserver* observer) {
 void SessionManager::configure(const Config& config) {
   config_ = config;
   store_.set_limits(config.store.interval, config.store.scrollback);
+  queue_.configure(config);
   refresh_.start(config.store.interval);
 }
 
@@ -86,7 +89,8 @@ Result<SessionPtr> SessionManager::find_living(const Caller& caller,
 Status SessionManager::may_create(uid_t uid, const CreateRequest& request, bool begun) const {
   if (refusal_ && !(begun && finish_begun_)) {
     auto reason = *refusal_;
-    if (request.queue) reason.message += " (and this version cannot queue them)";
+    if (request.queue && config_.drain.queue == QueueChoice::kNever)
+      reason.message += ", and queues none (drain.queue is never)";
     return reason;
   }
   if (!request.name.empty() && registry_.name_in_use(uid, request.name))
@@ -103,7 +107,8 @@ Status SessionManager::may_create(uid_t uid, const CreateRequest& request, bool 
 void SessionManager::create(const Caller& caller, const CreateRequest& request,
                             Completion<SessionPtr> done) {
   if (auto good = check(request); !good) return done(good.error());
-  if (auto allowed = may_create(caller.uid, request, false); !allowed) return done(allowed.error());
+  if (auto allowed = may_create(caller.uid, request, false); !allowed && !is_to_be_queued(request))
+    return done(allowed.error());
   users_.look_up(caller.uid, [this, caller, request, done = std::move(done)](const UserInfo& user) {
     start_named(caller, request, user, done);
   });
@@ -112,7 +117,16 @@ void SessionManager::create(const Caller& caller, const CreateRequest& request,
 void SessionManager::start_named(const Caller& caller, CreateRequest request, const UserInfo& user,
                                  Completion<SessionPtr> done) {
   // Again: the look-up took its time.
-  if (auto allowed = may_create(caller.uid, request, true); !allowed) return done(allowed.error());
+  const bool queued = is_to_be_queued(request);
+  const auto allowed =
+      queued ? starter_.may_start(caller.uid) : may_create(caller.uid, request, true);
+  if (!allowed) return done(allowed.error());
+  const auto session = new_session(caller, std::move(request), user);
+  queued ? queue_.add(session, std::move(done)) : start(session, std::move(done));
+}
+
+SessionPtr SessionManager::new_session(const Caller& caller, CreateRequest request,
+                                       const UserInfo& user) const {
   const bool login_shell = request.command.empty();
   if (login_shell) request.command = {user.shell};
   auto session = std::make_shared<Session>();
@@ -120,16 +134,16 @@ void SessionManager::start_named(const Caller& caller, CreateRequest request, co
   session->spec.login_shell = login_shell ? 1 : 0;
   do {
     session->spec.id = new_session_id();
-  } while (registry_.by_id(session->spec.id));
+  } while (registry_.by_id(session->spec.id) || queue_.has(session->spec.id));
   session->spec.name = request.name.empty()
-                           ? registry_.unused_name(caller.uid, name_for_command(request.command))
+                           ? unused_name(caller.uid, name_for_command(request.command))
                            : request.name;
   session->uid = caller.uid;
   session->user = user.name;
   session->size = request.size;
   session->boot_id = boot_id_;
   session->final_activity = from_us(session->spec.created_at);
-  start(session, std::move(done));
+  return session;
 }
 
 void SessionManager::start(const SessionPtr& session, Completion<SessionPtr> done) {
@@ -138,7 +152,8 @@ void SessionManager::start(const SessionPtr& session, Completion<SessionPtr> don
   auto& host = host_of(session->id());
   host.created = std::move(done);
   host.start_overdue.start(kStartTimeout);
-  store_.mark_urgently(session->id());  // a daemon that dies now leaves a session, not a riddle
+  if (!host.from_queue)
+    store_.mark_urgently(session->id());  // a daemon that dies now leaves a session, not a riddle
   starter_.start(*session, [this, session](const Error& error) { fail_start(session, error); });
 }
 
@@ -150,7 +165,8 @@ void SessionManager::fail_start(const SessionPtr& session, const Error& error) {
   starter_.abandon(*session);
   session->link = nullptr;
   registry_.remove(session->id());
-  store_.remove(session->id());
+  // One from the queue may go only after its entry says that it has failed; see on_replayed().
+  if (node.empty() || !node.mapped()->from_queue) store_.remove(session->id());
   // One that starts after all must not come back as a session that its creator was told is not.
   if (!node.empty() && node.mapped()->pidfd && !node.mapped()->exited)
     kill_host(*session, node.mapped()->pidfd.get());

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "daemon/create_request.hpp"
 #include "daemon/host_link.hpp"
 #include "daemon/host_starter.hpp"
+#include "daemon/queue.hpp"
 #include "daemon/registry.hpp"
 #include "daemon/session.hpp"
 #include "daemon/store.hpp"
@@ -32,6 +34,9 @@ class SessionObserver {
   virtual void on_session_removed(const Session& session) = 0;
   virtual void on_store_status_changed() {}
   virtual void on_last_host_gone() {}
+  virtual void on_queue_added(const QueueEntry&) {}
+  // Its state is another; or it has been withdrawn or forgotten, and is `removed`.
+  virtual void on_queue_changed(const QueueEntry&, bool /*removed*/) {}
 };
 
 struct AttachOptions {
@@ -60,6 +65,9 @@ class SessionManager {
   // Over its stop timeout, before the daemon kills a host that does not get its command ended.
   static constexpr std::chrono::seconds kKillMargin{3};
 
+  // Sessions from the queue that are being started at once.
+  static constexpr std::size_t kMaxReplays = 4;
+
   SessionManager(EventLoop& loop, const Config& config, const std::string& state_dir,
                  HostStarter& starter);
   ~SessionManager();
@@ -70,6 +78,12 @@ class SessionManager {
   [[nodiscard]] const Registry& registry() const { return registry_; }
   [[nodiscard]] Store& store() { return store_; }
   [[nodiscard]] const Store& store() const { return store_; }
+  // "ok" or what is wrong with writing the state: of sessions, or else of the queue.
+  [[nodiscard]] const std::string& store_status() const {
+    return store_.status() == "ok" ? queue_.status() : store_.status();
+  }
+  [[nodiscard]] Queue& queue() { return queue_; }
+  [[nodiscard]] const Queue& queue() const { return queue_; }
   void add_observer(SessionObserver* observer);
   void remove_observer(SessionObserver* observer);
   void configure(const Config& config);
@@ -80,7 +94,16 @@ class SessionManager {
     finish_begun_ = finish_begun;
   }
 
-  // Completes once the command runs.
+  // Starts what is queued, in order, or no more of it: only a daemon that is running does. What has
+  // been begun goes on.
+  void replay_queue(bool on);
+  // What has been begun and has no host yet waits for the next daemon.
+  void withdraw_replays();
+  // Writes sessions and queue now; see Store::flush().
+  void flush(std::function<void(const std::string& error)> done);
+
+  // Completes once the command runs; or, for a request that is queued, once that is on disk, with a
+  // session that `waits`.
   void create(const Caller& caller, const CreateRequest& request, Completion<SessionPtr> done);
   // Completes with the new session.
   void restart(const Caller& caller, std::string_view reference, Completion<SessionPtr> done);
@@ -138,10 +161,26 @@ class SessionManager {
   void serve_link_tasks(const SessionPtr& session, Host& host);
 
   Status may_create(uid_t uid, const CreateRequest& request, bool begun) const;
+  [[nodiscard]] bool is_to_be_queued(const CreateRequest& request) const;
+  SessionPtr new_session(const Caller& caller, CreateRequest request, const UserInfo& user) const;
+  [[nodiscard]] std::string unused_name(uid_t uid, const std::string& base) const;
   void start(const SessionPtr& session, Completion<SessionPtr> done);
   void start_named(const Caller& caller, CreateRequest request, const UserInfo& user,
                    Completion<SessionPtr> done);
   void fail_start(const SessionPtr& session, const Error& error);
+
+  void load_queue();
+  void replay_next();
+  void start_queued(const std::string& id);
+  SessionPtr prepare_queued(const QueueEntry& entry);
+  SessionPtr revive_queued(const PeerCredentials& peer, const std::string& id);
+  void on_replayed(const std::string& id, const Result<SessionPtr>& started);
+  void note_queued_session(const std::string& id);
+  void owe_spec(const SessionPtr& session, Host& host);
+  void on_store_status_changed();
+  void on_queue_added(const QueueEntry& entry);
+  void on_queue_changed(const QueueEntry& entry, bool removed);
+
   void forget(const SessionPtr& session);
   void forget_predecessors(const Session& session);
   void forget_oldest(uid_t uid);
@@ -185,11 +224,14 @@ class SessionManager {
   std::map<std::string, std::unique_ptr<Host>> hosts_;  // by session id
   std::map<std::string, std::vector<Waiter>> waiters_;
   std::size_t captures_ = 0;
+  bool replaying_ = false;
+  std::set<std::string> replays_;  // from the queue, being started
   Timer recovery_;
   Timer refresh_;
   UserNames users_;
   Worker reader_;  // of scrollbacks; not the store's, whose disk may hang
   Store store_;
+  Queue queue_;
 };
 
 }  // namespace ptyd

@@ -33,21 +33,6 @@ std::shared_ptr<ScrollbackReader> open_scrollback(UniqueFd memfd) {
   return reader ? std::make_shared<ScrollbackReader>(std::move(*reader)) : nullptr;
 }
 
-// As strict as for a session that is asked for: it is shown and recorded like one.
-bool is_sound(const SessionSpec& spec) {
-  CreateRequest request;
-  request.name = spec.name;
-  request.command = spec.command;
-  request.environment = spec.environment;
-  request.cwd = spec.cwd;
-  request.term = spec.term;
-  request.size = {spec.rows, spec.columns};
-  request.stop_input = spec.stop_input;
-  request.stop_timeout = std::chrono::milliseconds(spec.stop_timeout_ms);
-  request.scrollback = spec.scrollback;
-  return !spec.name.empty() && !spec.command.empty() && check(request);
-}
-
 bool is_running(SessionState state) {
   return state == SessionState::kActive || state == SessionState::kIdle;
 }
@@ -95,12 +80,13 @@ std::optional<Error> SessionManager::register_host(std::unique_ptr<FrameChannel>
       return Error{ErrorCode::kExists, "this session has a host"};
   }
   if (registration.phase == HostPhase::kNew) {
+    if (!session) session = revive_queued(peer, registration.id);
     if (!session || session->started_at || hosts_.count(session->id()) == 0)
       return no_such_session();
     auto& host = host_of(session->id());
     connect(session, host, std::move(channel), peer);
     host.link->confirm_registration();
-    host.link->send_spec(session->spec);
+    host.from_queue ? owe_spec(session, host) : host.link->send_spec(session->spec);
     return std::nullopt;
   }
   auto scrollback = open_scrollback(std::move(memfd));
@@ -114,6 +100,7 @@ std::optional<Error> SessionManager::register_host(std::unique_ptr<FrameChannel>
   auto& host = host_of(session->id());
   connect(session, host, std::move(channel), peer);
   host.link->confirm_registration();
+  host.registered = true;
   take_over(session, host, registration, std::move(scrollback));
   return std::nullopt;
 }
@@ -179,6 +166,7 @@ SessionPtr SessionManager::adopt(const PeerCredentials& peer, const Register& re
     log::warn("Adopted session " + session->name() + ", of which there was no record", fields,
               log::Event::kSessionAdopted);
   }
+  note_queued_session(session->id());
   for (auto* observer : observers_) observer->on_session_added(*session);
   users_.look_up(peer.uid, [this, session](const UserInfo& user) {
     session->user = user.name;

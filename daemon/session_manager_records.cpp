@@ -45,6 +45,7 @@ void SessionManager::load() {
     }
   }
   if (recovering) recovery_.start(kRecoveryTime);
+  load_queue();
 }
 
 bool SessionManager::set_state(const SessionPtr& session, SessionState state) {
@@ -82,6 +83,8 @@ void SessionManager::release(const SessionPtr& session) {
 }
 
 void SessionManager::forget(const SessionPtr& session) {
+  // Without a record, a crash would have it started again.
+  if (!queue_.is_settled(session->id())) return;
   registry_.remove(session->id());
   store_.remove(session->id());
   release(session);
@@ -124,6 +127,9 @@ void SessionManager::refresh_records() {
 std::optional<Store::Snapshot> SessionManager::snapshot(const std::string& id) const {
   const auto session = registry_.by_id(id);
   if (!session) return std::nullopt;
+  const auto host = hosts_.find(id);
+  if (host != hosts_.end() && host->second->from_queue && !host->second->registered)
+    return std::nullopt;
   return Store::Snapshot{to_record(*session), session->generation,
                          session->living() ? nullptr : session->scrollback};
 }
@@ -133,6 +139,9 @@ void SessionManager::on_saved(const std::string& id, std::uint64_t generation,
   const auto session = registry_.by_id(id);
   if (!session) return;
   session->saved_generation = generation;
+  const auto host = hosts_.find(id);
+  if (host != hosts_.end() && host->second->link && std::exchange(host->second->spec_owed, false))
+    host->second->link->send_spec(session->spec);
   if (session->living() || session->generation != generation) return;
   log::info("Saved session state to " + store_.folder() + "/" + id + ".json",
             {{"PTYD_SESSION_ID", id}});

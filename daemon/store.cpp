@@ -1,88 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "daemon/store.hpp"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <system_error>
 
-#include "common/session_name.hpp"
 #include "common/text.hpp"
 #include "daemon/log.hpp"
+#include "daemon/state_files.hpp"
 
 namespace ptyd {
 namespace {
 
-constexpr char kRecordSuffix[] = ".json";
 constexpr char kScrollbackSuffix[] = ".scrollback";
-constexpr char kTemporarySuffix[] = ".tmp";
 // A record is some kilobytes: its command line is bounded by one frame (kMaxFramePayload), which
 // JSON escapes can make six times as long.
 constexpr std::size_t kMaxRecordSize = 1024 * 1024;
-
-std::string system_error_text(const std::string& what, int error) {
-  return what + ": " + std::generic_category().message(error);
-}
-
-// All or nothing; what went wrong, or empty.
-std::string write_all(int fd, std::span<const std::uint8_t> bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const auto n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return system_error_text("cannot write " + path, errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-  }
-  return {};
-}
-
-// The old file or the new one, whatever happens. The caller syncs the folder.
-std::string replace_file(const std::string& path, std::span<const std::uint8_t> bytes) {
-  const auto temporary = path + kTemporarySuffix;
-  std::string problem;
-  {
-    const UniqueFd fd(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd) return system_error_text("cannot create " + temporary, errno);
-    problem = write_all(fd.get(), bytes, temporary);
-    if (problem.empty() && ::fsync(fd.get()) < 0)
-      problem = system_error_text("cannot sync " + temporary, errno);
-  }
-  if (problem.empty() && ::rename(temporary.c_str(), path.c_str()) < 0)
-    problem = system_error_text("cannot replace " + path, errno);
-  if (!problem.empty()) ::unlink(temporary.c_str());
-  return problem;
-}
-
-std::string sync_folder(const std::string& folder) {
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) < 0) return system_error_text("cannot sync " + folder, errno);
-  return {};
-}
-
-std::optional<Bytes> read_file(const std::string& path, std::size_t max) {
-  // Not through a link, and never waiting for a fifo that somebody put there.
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) < 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-  if (static_cast<std::uint64_t>(status.st_size) > max) return std::nullopt;
-  Bytes bytes(static_cast<std::size_t>(status.st_size));
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const auto n = ::read(fd.get(), bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    done += static_cast<std::size_t>(n);
-  }
-  bytes.resize(done);
-  return bytes;
-}
-
-bool ends_with(const std::string& text, const char* suffix) {
-  return std::string_view(text).ends_with(suffix);
-}
 
 }  // namespace
 
@@ -141,47 +74,12 @@ Store::Store(EventLoop& loop, const std::string& state_dir, std::chrono::millise
       coalesce_(loop, [this] { begin_batch(); }),
       retry_(loop, [this] { begin_batch(); }),
       worker_(loop) {
-  if (::mkdir(folder_.c_str(), 0700) < 0 && errno != EEXIST)
-    throw std::system_error(errno, std::generic_category(), "cannot create " + folder_);
-  if (::access(folder_.c_str(), R_OK | W_OK | X_OK) < 0)
-    throw std::system_error(errno, std::generic_category(), "cannot use " + folder_);
+  make_state_folder(folder_);
 }
 
-Store::Loaded Store::load() {
-  Loaded loaded;
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(folder_.c_str()), &::closedir);
-  if (!dir) {
-    loaded.problems.push_back(system_error_text("cannot read " + folder_, errno));
-    return loaded;
-  }
-  while (const dirent* entry = ::readdir(dir.get())) {
-    const std::string name = entry->d_name;
-    const auto path = folder_ + "/" + name;
-    if (ends_with(name, kTemporarySuffix)) {
-      ::unlink(path.c_str());  // left by a crash before its rename: never was the state
-      continue;
-    }
-    if (!ends_with(name, kRecordSuffix)) continue;
-    const auto id = name.substr(0, name.size() - (sizeof kRecordSuffix - 1));
-    const auto bytes = read_file(path, kMaxRecordSize);
-    auto record = bytes ? Json::parse(*bytes, nullptr, /*allow_exceptions=*/false) : Json();
-    const auto its_id = record.is_object() ? record.find("id") : record.end();
-    if (!is_session_id(id) || !record.is_object() || its_id == record.end() || *its_id != id) {
-      auto problem = path;
-      problem.append(" is damaged; set aside as ").append(name).append(".corrupt");
-      loaded.problems.push_back(std::move(problem));
-      ::rename(path.c_str(), (path + ".corrupt").c_str());
-      continue;
-    }
-    loaded.records.push_back(std::move(record));
-  }
-  return loaded;
-}
+Store::Loaded Store::load() { return load_records(folder_, kMaxRecordSize); }
 
-void Store::set_aside(const std::string& id) {
-  const auto path = folder_ + "/" + id + kRecordSuffix;
-  ::rename(path.c_str(), (path + ".corrupt").c_str());
-}
+void Store::set_aside(const std::string& id) { set_record_aside(folder_, id); }
 
 void Store::mark(const std::string& id) {
   marked_.insert(id);

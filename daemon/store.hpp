@@ -11,6 +11,7 @@
 #include "common/event_loop.hpp"
 #include "common/scrollback.hpp"
 #include "daemon/result.hpp"
+#include "daemon/state_files.hpp"
 #include "daemon/worker.hpp"
 
 namespace ptyd {
@@ -42,10 +43,7 @@ class Store {
   Store(EventLoop& loop, const std::string& state_dir, std::chrono::milliseconds interval,
         std::uint64_t scrollback_bytes, Callbacks callbacks);
 
-  struct Loaded {
-    std::vector<Json> records;
-    std::vector<std::string> problems;  // one line each; the files were set aside as *.corrupt
-  };
+  using Loaded = LoadedRecords;
   // Reads all records. Blocks: for the start-up alone.
   Loaded load();
   // Sets a record aside that was read but makes no sense.

@@ -99,6 +99,15 @@ class BusFrontEnd final : public FrontEnd, private SessionObserver, private Life
     if (parts_) parts_->manager.change();
   }
 
+  void on_queue_added(const QueueEntry& entry) override {
+    if (parts_) parts_->manager.tell_queued(entry.id());
+  }
+
+  void on_queue_changed(const QueueEntry& entry, bool removed) override {
+    if (parts_)
+      parts_->manager.tell_queue_change(entry.id(), removed ? "removed" : to_string(entry.state));
+  }
+
   void on_state_changed(DaemonState from, DaemonState to) override {
     if (parts_) parts_->manager.tell_state(from, to);
   }

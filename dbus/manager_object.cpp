@@ -118,6 +118,16 @@ void ManagerObject::tell_state(DaemonState from, DaemonState to) {
   change();
 }
 
+void ManagerObject::tell_queued(const std::string& id) {
+  connection_.send([this, id] { emitQueueEntryAdded(id); });
+  change();
+}
+
+void ManagerObject::tell_queue_change(const std::string& id, const std::string& state) {
+  connection_.send([this, id, state] { emitQueueEntryChanged(id, state); });
+  change();
+}
+
 void ManagerObject::tell_progress(const DrainProgress& progress) {
   connection_.send([this, progress] {
     emitDrainProgress(static_cast<std::uint32_t>(progress.sessions),
@@ -226,13 +236,14 @@ std::uint32_t ManagerObject::SessionCount() {
 std::uint32_t ManagerObject::ClientCount() {
   return static_cast<std::uint32_t>(core_.client_count());
 }
-// There is no queue yet: see CreateRequest::queue.
-std::uint32_t ManagerObject::QueuedCount() { return 0; }
+std::uint32_t ManagerObject::QueuedCount() {
+  return static_cast<std::uint32_t>(core_.sessions.queue().waiting_count());
+}
 
 std::uint64_t ManagerObject::DrainDeadline() { return bus_time(drain_deadline_); }
 
 std::string ManagerObject::StoreStatus() {
-  const auto& status = core_.sessions.store().status();
+  const auto& status = core_.sessions.store_status();
   return status == "ok" || shows_details_ ? bus_text(status) : "error";
 }
 

@@ -26,6 +26,8 @@ class ManagerObject final
   // Tells at the end of this turn of the loop which properties have changed.
   void change();
   void tell_state(DaemonState from, DaemonState to);
+  void tell_queued(const std::string& id);
+  void tell_queue_change(const std::string& id, const std::string& state);
   void tell_progress(const DrainProgress& progress);
 
  private:

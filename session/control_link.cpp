@@ -110,7 +110,7 @@ void ControlLink::refuse(const std::string& reason) {
 
 void ControlLink::on_down(const std::string& reason) {
   const bool was_connected = go_down();
-  if (!keep_trying_) return callbacks_.on_failed(reason);
+  if (!comes_back_) return callbacks_.on_failed(reason);
   retry_after(pause_);
   if (was_connected) callbacks_.on_lost();
 }

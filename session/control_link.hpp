@@ -32,7 +32,9 @@ class ControlLink {
   ControlLink(EventLoop& loop, std::string path, Callbacks callbacks);
 
   void connect();  // never blocks
-  void keep_trying() { keep_trying_ = true; }
+  void keep_trying() { keep_trying_ = comes_back_ = true; }
+  // As that, until a daemon refuses it.
+  void come_back() { comes_back_ = true; }
   // SPEC, the answer to a new host's registration, is one that on_frame gets.
   [[nodiscard]] bool registered() const { return state_ == State::kRegistered; }
 
@@ -64,6 +66,7 @@ class ControlLink {
   Callbacks callbacks_;
   State state_ = State::kDown;
   bool keep_trying_ = false;
+  bool comes_back_ = false;
   std::string complaint_;  // the last refusal, so that it is logged once
   std::chrono::milliseconds pause_;
   std::unique_ptr<FrameChannel> channel_;

@@ -128,6 +128,11 @@ ControlLink::Registration Host::registration() {
 }
 
 void Host::on_registered() {
+  if (phase_ == Phase::kAwaitingSpec) {
+    // There is a record of the session, or will be: whoever reads it counts on this host.
+    link_.come_back();
+    return spec_timer_.start(kUnheardTime);
+  }
   status_sent_.reset();
   mark_status();
   // It may have ended between the registration and this answer.

@@ -71,8 +71,11 @@ Environment Daemon::environment() const {
 }
 
 void Daemon::begin_start() {
-  Arguments arguments{PTYD_PROGRAM,  "--socket",  socket(),   "--runtime-dir", runtime_dir(),
-                      "--state-dir", state_dir(), "--config", config_path()};
+  auto arguments = runner_;
+  for (const auto& word : {std::string(PTYD_PROGRAM), std::string("--socket"), socket(),
+                           std::string("--runtime-dir"), runtime_dir(), std::string("--state-dir"),
+                           state_dir(), std::string("--config"), config_path()})
+    arguments.push_back(word);
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
   notify_.clear();
   ProcessOptions options;

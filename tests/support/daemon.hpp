@@ -39,6 +39,8 @@ class Daemon {
   void start();
   // Starts it and does not wait, for starts that are to fail.
   void begin_start();
+  // What runs ptyd from the next start on, such as strace; empty: itself. It is to keep the pid.
+  void set_runner(Arguments runner) { runner_ = std::move(runner); }
   // SIGTERM, and how it ended; nothing when it did not within kPatience.
   std::optional<ExitResult> terminate();
   void kill9();
@@ -80,6 +82,7 @@ class Daemon {
   void report_sanitizers() const;
 
   DaemonOptions options_;
+  Arguments runner_;
   TempDir folder_;
   NotifySocket notify_;
   std::unique_ptr<Process> process_;

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/state_files.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "common/session_name.hpp"
+#include "common/unique_fd.hpp"
+
+namespace ptyd {
+namespace {
+
+// All or nothing; what went wrong, or empty.
+std::string write_all(int fd, std::span<const std::uint8_t> bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const auto n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_error_text("cannot write " + path, errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+constexpr char kAsideSuffix[] = ".corrupt";
+
+std::optional<Json> load_record(const std::string& path, const std::string& id, std::size_t max) {
+  if (!is_session_id(id)) return std::nullopt;
+  const auto bytes = read_file(path, max);
+  auto message = bytes ? decode_message(*bytes) : std::nullopt;
+  if (!message || !message->body.empty()) return std::nullopt;
+  const auto its_id = message->json.find("id");
+  if (its_id == message->json.end() || *its_id != id) return std::nullopt;
+  return std::move(message->json);
+}
+
+}  // namespace
+
+std::string system_error_text(const std::string& what, int error) {
+  return what + ": " + std::generic_category().message(error);
+}
+
+std::string replace_file(const std::string& path, std::span<const std::uint8_t> bytes) {
+  const auto temporary = path + kTemporarySuffix;
+  std::string problem;
+  {
+    const UniqueFd fd(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) return system_error_text("cannot create " + temporary, errno);
+    problem = write_all(fd.get(), bytes, temporary);
+    if (problem.empty() && ::fsync(fd.get()) < 0)
+      problem = system_error_text("cannot sync " + temporary, errno);
+  }
+  if (problem.empty() && ::rename(temporary.c_str(), path.c_str()) < 0)
+    problem = system_error_text("cannot replace " + path, errno);
+  if (!problem.empty()) ::unlink(temporary.c_str());
+  return problem;
+}
+
+std::string sync_folder(const std::string& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) < 0) return system_error_text("cannot sync " + folder, errno);
+  return {};
+}
+
+std::optional<Bytes> read_file(const std::string& path, std::size_t max) {
+  // Not through a link, and never waiting for a fifo that somebody put there.
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) < 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  if (static_cast<std::uint64_t>(status.st_size) > max) return std::nullopt;
+  Bytes bytes(static_cast<std::size_t>(status.st_size));
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const auto n = ::read(fd.get(), bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+LoadedRecords load_records(const std::string& folder, std::size_t max) {
+  LoadedRecords loaded;
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(folder.c_str()), &::closedir);
+  if (!dir) {
+    loaded.problems.push_back(system_error_text("cannot read " + folder, errno));
+    return loaded;
+  }
+  while (const dirent* entry = ::readdir(dir.get())) {
+    const std::string_view name = entry->d_name;
+    const auto path = folder + "/" + entry->d_name;
+    if (name.ends_with(kTemporarySuffix)) {
+      ::unlink(path.c_str());  // left by a crash before its rename: never was the state
+      continue;
+    }
+    if (!name.ends_with(kRecordSuffix)) continue;
+    const auto id = std::string(name.substr(0, name.size() - (sizeof kRecordSuffix - 1)));
+    if (auto record = load_record(path, id, max)) {
+      loaded.records.push_back(std::move(*record));
+      continue;
+    }
+    loaded.problems.push_back(path + " is damaged; set aside as " + entry->d_name + kAsideSuffix);
+    ::rename(path.c_str(), (path + kAsideSuffix).c_str());
+  }
+  return loaded;
+}
+
+void set_record_aside(const std::string& folder, const std::string& id) {
+  const auto path = folder + "/" + id + kRecordSuffix;
+  ::rename(path.c_str(), (path + kAsideSuffix).c_str());
+}
+
+bool has_record(const std::string& folder, const std::string& id) {
+  const auto path = folder + "/" + id + kRecordSuffix;
+  return ::access(path.c_str(), F_OK) == 0 || ::access((path + kAsideSuffix).c_str(), F_OK) == 0;
+}
+
+void make_state_folder(const std::string& folder) {
+  if (::mkdir(folder.c_str(), 0700) < 0 && errno != EEXIST)
+    throw std::system_error(errno, std::generic_category(), "cannot create " + folder);
+  if (::access(folder.c_str(), R_OK | W_OK | X_OK) < 0)
+    throw std::system_error(errno, std::generic_category(), "cannot use " + folder);
+}
+
+}  // namespace ptyd

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/message.hpp"
+#include "common/wire.hpp"
+
+// How state gets to the disk and back, for all who keep some. All of it blocks: for the start-up
+// and for worker threads. What went wrong comes back as one line for people, empty when nothing
+// did.
+namespace ptyd {
+
+inline constexpr char kTemporarySuffix[] = ".tmp";
+
+// "WHAT: No space left on device".
+std::string system_error_text(const std::string& what, int error);
+// The old file or the new one (0600), whatever happens: temporary file, fsync, rename. The caller
+// syncs the folder.
+std::string replace_file(const std::string& path, std::span<const std::uint8_t> bytes);
+std::string sync_folder(const std::string& folder);
+// Nothing for what is no regular file, cannot be read or is larger than `max`.
+std::optional<Bytes> read_file(const std::string& path, std::size_t max);
+
+// One JSON object a file, FOLDER/ID.json, with its "id".
+inline constexpr char kRecordSuffix[] = ".json";
+
+struct LoadedRecords {
+  std::vector<Json> records;
+  std::vector<std::string> problems;  // one line each; the files were set aside as *.corrupt
+};
+// All that are no larger than `max` bytes, in no order. Removes temporary files of a crash.
+LoadedRecords load_records(const std::string& folder, std::size_t max);
+// For a record that was read but makes no sense: ID.json.corrupt.
+void set_record_aside(const std::string& folder, const std::string& id);
+// Whether there is one, sound or set aside.
+bool has_record(const std::string& folder, const std::string& id);
+
+// Makes the folder (0700) unless it is there; throws std::system_error when it cannot be used.
+void make_state_folder(const std::string& folder);
+
+}  // namespace ptyd

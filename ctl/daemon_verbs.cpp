@@ -8,43 +8,13 @@
 #include "ctl/connection.hpp"
 #include "ctl/drain.hpp"
 #include "ctl/event_text.hpp"
+#include "ctl/queue.hpp"
 #include "ctl/reconnect.hpp"
 #include "ctl/relative_time.hpp"
 #include "ctl/session_view.hpp"
-#include "ctl/table.hpp"
 
 namespace ptyd {
 namespace {
-
-std::string queue_table(const Json& items) {
-  Table table({"NAME", "USER", "STATE", "SINCE", "COMMAND"});
-  const auto now = std::chrono::system_clock::now();
-  for (const auto& item : items) {
-    const SessionView entry(item);
-    table.add_row({entry.name, entry.user, entry.state,
-                   entry.created_at ? relative_time(*entry.created_at, now) : "-",
-                   shell_quoted(entry.command)},
-                  entry.state == "failed" ? Style::kBad : Style::kPlain, 2);
-  }
-  return table.layout(output_width());
-}
-
-int run_queue(const GlobalOptions& options) {
-  return with_connection(options, [&](Connection& connection) {
-    Json items = Json::array();
-    Connection::Request request{"queue"};
-    request.on_item = [&items](const Json& item, std::span<const std::uint8_t>) {
-      items.push_back(item);
-    };
-    if (const auto reply = connection.call(request); reply.failure) {
-      print_error(reply.failure->message);
-      return kFailed;
-    }
-    if (options.json != JsonMode::kOff) return print_json(items, options.json);
-    if (items.empty()) return options.quiet ? kSucceeded : print("The queue is empty.\n");
-    return print(queue_table(items));
-  });
-}
 
 std::string health_block(const Json& health) {
   const auto text = [&](const char* key) { return printable(text_of(health, key)); };
@@ -127,8 +97,7 @@ int run_monitor(const GlobalOptions& options) {
 
 void add_daemon_verbs(CLI::App& app, Cli& cli) {
   add_drain(app, cli);
-  app.add_subcommand("queue", "List requests for sessions that wait for the end of a drain")
-      ->callback([&cli] { cli.action = [&cli] { return run_queue(cli.options); }; });
+  add_queue(app, cli);
   app.add_subcommand("health", "Show how the daemon is")->callback([&cli] {
     cli.action = [&cli] { return run_health(cli.options); };
   });

@@ -55,10 +55,11 @@ int run_new(const GlobalOptions& global, const NewOptions& options) {
       return kFailed;
     }
     const SessionView session(created.result);
-    if (session.state == "pending") {  // taken into the queue of a daemon that drains
+    if (session.state == "queued") {  // by a daemon that drains: there is nothing to attach to yet
       if (global.json != JsonMode::kOff) return print_json(created.result, global.json);
-      if (!global.quiet) print_error_hint("[" + session.name + " is queued]");
-      return kSucceeded;
+      return global.quiet ? print(printable(session.id) + "\n")
+                          : print("Queued as " + printable(session.id) + ", session " +
+                                  printable(session.name) + " starts when ptyd runs again.\n");
     }
     if (!attach_it) {
       if (global.json != JsonMode::kOff) return print_json(created.result, global.json);

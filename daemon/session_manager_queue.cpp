@@ -41,6 +41,11 @@ void SessionManager::load_queue() {
     if (registry_.by_id(entry->id()) || has_record(store_.folder(), entry->id()))
       known.push_back(entry->id());
   for (const auto& id : known) note_queued_session(id);
+  // Of a start that failed the record goes after its entry says so: the crash came in between.
+  for (const auto* entry : queue_.visible_to({.uid = 0, .label = {}})) {
+    const auto session = registry_.by_id(entry->id());
+    if (entry->state == QueueState::kFailed && session && !session->started_at) forget(session);
+  }
 }
 
 // There is a session of this id: a crash came between its start and the note of it.

@@ -158,5 +158,159 @@ TEST(Queue, TakesRequestsDuringAStop) {
   EXPECT_EQ(ran(daemon), (std::vector<std::string>{"late"}));
 }
 
+TEST(Queue, OnlyWhatIsPendingCanBeWithdrawn) {
+  Daemon daemon;
+  auto client = daemon.connect();
+  drain(client);
+  const auto first = enqueue(daemon, client, "first").result.value("id", "");
+  ASSERT_TRUE(enqueue(daemon, client, "second").result.is_object());
+  EXPECT_EQ(client.request("queue.remove").code(), "bad-request");
+  EXPECT_EQ(client.request("queue.remove", {{"id", "0123456789abcdef"}}).code(), "not-found");
+  EXPECT_TRUE(client.request("queue.remove", {{"id", first}}).result.is_object());
+  EXPECT_FALSE(fs::exists(daemon.state_dir() + "/queue/" + first + ".json"));
+  EXPECT_EQ(client.request("queue.remove", {{"id", first}}).code(), "not-found");
+  EXPECT_EQ(queued(client).size(), 1U);
+  ASSERT_TRUE(client.request("cancel-drain").result.is_object());
+  ASSERT_TRUE(eventually([&] { return all_quiet(client); }));
+  EXPECT_EQ(ran(daemon), (std::vector<std::string>{"second"}));
+  const auto second = queued(client).front().value("id", "");
+  EXPECT_EQ(client.request("queue.remove", {{"id", second}}).code(), "bad-request");
+}
+
+TEST(Queue, SaysWhenItIsFullAndWhichLimitThatIs) {
+  Daemon daemon({.config = "limits:\n  queued: 2\n"});
+  auto client = daemon.connect();
+  drain(client);
+  // All at once: what is not on disk yet counts, too.
+  std::vector<std::int64_t> requests;
+  for (const char* name : {"a", "b", "c"})
+    requests.push_back(client.begin_request("create", noting(daemon, name)));
+  EXPECT_TRUE(client.wait_answer(requests[0]).result.is_object());
+  EXPECT_TRUE(client.wait_answer(requests[1]).result.is_object());
+  const auto refused = client.wait_answer(requests[2]);
+  EXPECT_EQ(refused.code(), "limit");
+  EXPECT_NE(refused.error.value("message", "").find("limits.queued"), std::string::npos);
+  EXPECT_EQ(queued(client).size(), 2U);
+}
+
+TEST(Queue, TheConfigurationDecidesWhatIsQueued) {
+  {
+    Daemon daemon({.config = "drain:\n  queue: never\n"});
+    auto client = daemon.connect();
+    drain(client);
+    const auto refused = enqueue(daemon, client, "a");
+    EXPECT_EQ(refused.code(), "draining");
+    EXPECT_NE(refused.error.value("message", "").find("drain.queue"), std::string::npos);
+  }
+  Daemon daemon({.config = "drain:\n  queue: always\n"});
+  auto client = daemon.connect();
+  drain(client);
+  EXPECT_EQ(client.request("create", {{"name", "a"}}).result.value("state", ""), "queued");
+}
+
+TEST(Queue, ANameIsTakenByWhoIsQueuedAndByWhoLives) {
+  Daemon daemon;
+  auto client = daemon.connect();
+  create_shell(client, "shell");
+  drain(client);
+  ASSERT_TRUE(enqueue(daemon, client, "shell").result.is_object()) << "it may end in the drain";
+  EXPECT_EQ(enqueue(daemon, client, "shell").code(), "exists");
+  const Json unnamed{{"command", {"true"}}, {"queue", true}};
+  EXPECT_EQ(client.request("create", unnamed).result.value("name", ""), "true");
+  EXPECT_EQ(client.request("create", unnamed).result.value("name", ""), "true-2");
+  ASSERT_TRUE(client.request("cancel-drain").result.is_object());
+  ASSERT_TRUE(eventually([&] { return all_over(client); }));
+  const auto entry = queued(client).front();
+  EXPECT_EQ(entry.value("state", ""), "failed");
+  EXPECT_EQ(entry.value("reason", ""), "there is a session 'shell' already");
+  EXPECT_TRUE(ran(daemon).empty());
+}
+
+TEST(Queue, AStartThatFailsSaysWhy) {
+  Daemon daemon;
+  auto client = daemon.connect();
+  drain(client);
+  const auto id =
+      client.request("create", {{"command", {"/nonexistent"}}, {"name", "bad"}, {"queue", true}})
+          .result.value("id", "");
+  ASSERT_TRUE(client.request("cancel-drain").result.is_object());
+  ASSERT_TRUE(eventually([&] { return all_over(client); }));
+  const auto entry = queued(client).front();
+  EXPECT_EQ(entry.value("state", ""), "failed");
+  EXPECT_NE(entry.value("reason", "").find("cannot run /nonexistent"), std::string::npos) << entry;
+  const auto file = daemon.state_dir() + "/queue/" + id + ".json";
+  ASSERT_TRUE(eventually([&] {
+    const auto on_disk = Json::parse(read_file(file), nullptr, false);
+    return on_disk.is_object() && on_disk.value("state", "") == "failed";
+  }));
+  daemon.kill9();
+  daemon.start();
+  auto later = daemon.connect();
+  EXPECT_EQ(states(later), std::vector<std::string>{"failed"});
+  EXPECT_EQ(later.request("status", {{"session", id}}).code(), "not-found");
+}
+
+// What cannot be written is not acknowledged, and nothing is left of it.
+TEST(Queue, ADiskThatFailsRefusesTheRequestAndDelaysTheStart) {
+  Daemon daemon({.config = "store:\n  interval: 100ms\n"});
+  auto client = daemon.connect();
+  drain(client);
+  const auto folder = daemon.state_dir() + "/queue";
+  const auto away = daemon.state_dir() + "/away";
+  fs::rename(folder, away);
+  const auto refused = enqueue(daemon, client, "lost");
+  EXPECT_EQ(refused.code(), "internal");
+  EXPECT_NE(refused.error.value("message", "").find("cannot create " + folder), std::string::npos);
+  EXPECT_TRUE(queued(client).empty());
+  EXPECT_EQ(client.request("health").result.value("status", ""), "degraded");
+  fs::rename(away, folder);
+  ASSERT_TRUE(enqueue(daemon, client, "kept").result.is_object());
+  EXPECT_EQ(client.request("health").result.value("status", ""), "ok");
+
+  fs::rename(folder, away);
+  ASSERT_TRUE(client.request("cancel-drain").result.is_object());
+  ASSERT_TRUE(
+      daemon.wait_for_log("The queue cannot be saved: .*[\\s\\S]*The queue cannot be saved"));
+  EXPECT_TRUE(ran(daemon).empty()) << "started before it was on disk that it is";
+  fs::rename(away, folder);
+  ASSERT_TRUE(eventually([&] { return all_quiet(client); }));
+  EXPECT_EQ(ran(daemon), (std::vector<std::string>{"kept"}));
+}
+
+TEST(Queue, ADamagedEntryIsSetAsideAndTheOthersAreStarted) {
+  Daemon daemon;
+  auto client = daemon.connect();
+  drain(client);
+  const auto bad = enqueue(daemon, client, "bad").result.value("id", "");
+  ASSERT_TRUE(enqueue(daemon, client, "good").result.is_object());
+  daemon.kill9();
+  const auto file = daemon.state_dir() + "/queue/" + bad + ".json";
+  write_file(file, read_file(file).substr(0, 100));
+  daemon.start();
+  auto later = daemon.connect();
+  ASSERT_TRUE(eventually([&] { return all_quiet(later); }));
+  EXPECT_EQ(ran(daemon), (std::vector<std::string>{"good"}));
+  EXPECT_TRUE(fs::exists(file + ".corrupt"));
+  EXPECT_TRUE(daemon.wait_for_log(bad + ".json is damaged; set aside"));
+}
+
+TEST(Queue, PtyctlQueuesListsAndWithdraws) {
+  Daemon daemon;
+  auto client = daemon.connect();
+  drain(client);
+  const auto made = daemon.ptyctl({"new", "later", "--queue", "--", "echo", "hi"});
+  EXPECT_EQ(made.status, 0) << made;
+  const auto id = queued(client).front().value("id", "");
+  EXPECT_EQ(made.out, "Queued as " + id + ", session later starts when ptyd runs again.\n");
+  const auto table = daemon.ptyctl({"queue"});
+  EXPECT_NE(table.out.find("COMMAND"), std::string::npos) << table;
+  EXPECT_NE(table.out.find("pending"), std::string::npos) << table;
+  EXPECT_EQ(daemon.json({"queue"}).at(0).value("id", ""), id);
+  EXPECT_EQ(daemon.ptyctl({"queue", "--remove", "later"}).status, 2);
+  EXPECT_EQ(daemon.ptyctl({"queue", "--remove", id}).status, 0);
+  EXPECT_EQ(daemon.ptyctl({"queue", "--remove", id}).status, 1);
+  EXPECT_EQ(daemon.ptyctl({"queue"}).out, "The queue is empty.\n");
+}
+
 }  // namespace
 }  // namespace ptyd::test

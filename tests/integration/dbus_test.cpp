@@ -351,6 +351,28 @@ TEST_F(DBus, SignalsTellWhatHappens) {
   EXPECT_NE(bus_.busctl({"get-property", kName, path, kSession, "State"}).status, 0);
 }
 
+TEST_F(DBus, TheQueueIsSeen) {
+  const auto watching = monitor();
+  EXPECT_EQ(call({"Drain", "a{sv}", "1", "graceMs", "t", "600000"}).status, 0);
+  const auto made = call(
+      {"CreateSession", "a{sv}", "2", "command", "as", "2", "sleep", "1000", "queue", "b", "true"});
+  const auto strings = strings_of(made);
+  ASSERT_EQ(strings.size(), 2U) << made;
+  EXPECT_EQ(strings[1], "/org/ptyd1/session/" + strings[0]);
+  EXPECT_EQ(property(kPath, kManager, "QueuedCount"), "u 1");
+  EXPECT_EQ(property(kPath, kManager, "SessionCount"), "u 0");
+  EXPECT_NE(bus_.busctl({"get-property", kName, strings[1], kSession, "State"}).status, 0);
+  const auto& seen = watching->out();
+  EXPECT_TRUE(seen.wait_for("Member=QueueEntryAdded"));
+  EXPECT_TRUE(seen.wait_for("STRING \"QueuedCount\""));
+  EXPECT_EQ(call({"CancelDrain"}).status, 0);
+  EXPECT_TRUE(becomes(kPath, kManager, "QueuedCount", "u 0"));
+  EXPECT_TRUE(seen.wait_for("Member=QueueEntryChanged"));
+  EXPECT_TRUE(seen.wait_for("STRING \"processing\""));
+  EXPECT_TRUE(seen.wait_for("STRING \"completed\""));
+  EXPECT_TRUE(becomes(strings[1], kSession, "State", "s \"active\""));
+}
+
 TEST_F(DBus, ADrainIsSeenFromItsBeginningToItsEnd) {
   const auto watching = monitor();
   create_sleeper("worker");

@@ -18,6 +18,7 @@ constexpr char kSystemdPath[] = "/org/freedesktop/systemd1";
 constexpr char kManager[] = "org.freedesktop.systemd1.Manager";
 constexpr char kUnit[] = "org.freedesktop.systemd1.Unit";
 constexpr char kJob[] = "org.freedesktop.systemd1.Job";
+constexpr char kUnitExists[] = "org.freedesktop.systemd1.UnitExists";
 constexpr char kProperties[] = "org.freedesktop.DBus.Properties";
 // For systemd to answer a call.
 constexpr std::chrono::seconds kCallTimeout{10};
@@ -140,19 +141,32 @@ void UnitManager::on_lost(const std::string& reason) {
 
 void UnitManager::start(const std::string& unit, UnitProperties properties,
                         std::function<void(const Error&)> failed) {
-  starts_[unit] = {std::move(failed)};
-  with_link([this, unit, properties = std::move(properties)](Result<Link*> link) {
+  auto& entry = starts_[unit];
+  entry = {};
+  entry.properties = std::move(properties);
+  entry.failed = std::move(failed);
+  request_start(unit);
+}
+
+void UnitManager::request_start(const std::string& unit) {
+  with_link([this, unit](Result<Link*> link) {
     if (!link) {
       loop_.post([this, unit, error = link.error()] { fail(unit, error); });
       return;
     }
-    (*link)->bus.send([this, l = *link, unit, properties] {
+    const auto it = starts_.find(unit);
+    if (it == starts_.end()) return;  // given up while there was no connection
+    (*link)->bus.send([this, l = *link, unit, properties = it->second.properties] {
       l->manager->callMethodAsync("StartTransientUnit")
           .onInterface(kManager)
           // The job's mode: a unit of this name that is there already is an error.
           .withArguments(unit, std::string("fail"), properties, AuxiliaryUnits{})
           .uponReplyInvoke([this, unit](sdbus_compat::ReplyError error, const sdbus::ObjectPath&) {
-            if (error)
+            if (!error) return;
+            const auto started = starts_.find(unit);
+            if (error->getName() == kUnitExists && started != starts_.end())
+              started->second.in_the_way = true;
+            else
               fail(unit, {ErrorCode::kStartFailed, "systemd says: " + error->getMessage()});
           });
     });
@@ -163,7 +177,7 @@ void UnitManager::forget(const std::string& unit) { starts_.erase(unit); }
 
 void UnitManager::on_job_removed(const std::string& unit, const std::string& result) {
   const auto it = starts_.find(unit);
-  if (it == starts_.end()) return;
+  if (it == starts_.end() || it->second.in_the_way) return;
   if (result == "done")
     it->second.job_done = true;
   else
@@ -172,6 +186,8 @@ void UnitManager::on_job_removed(const std::string& unit, const std::string& res
 
 void UnitManager::on_unit_removed(const std::string& unit) {
   const auto it = starts_.find(unit);
+  if (it != starts_.end() && std::exchange(it->second.in_the_way, false))
+    return request_start(unit);
   if (it != starts_.end() && it->second.job_done)
     explain(unit, "the session host ended before it registered");
 }

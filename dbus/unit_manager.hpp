@@ -47,7 +47,11 @@ class UnitManager {
  private:
   struct Link;
   struct Start {
+    UnitProperties properties;
     std::function<void(const Error&)> failed;
+    // There is a unit of this name: an earlier daemon has started it, for the same session. Its
+    // host may register yet; once the unit is gone, it is started anew.
+    bool in_the_way = false;
     bool job_done = false;
     bool explaining = false;  // it has failed, and the journal is asked why
   };
@@ -58,6 +62,7 @@ class UnitManager {
   void connect();
   void on_connected(const Result<Link*>& link);
   void on_lost(const std::string& reason);
+  void request_start(const std::string& unit);
   void on_job_removed(const std::string& unit, const std::string& result);
   void on_unit_removed(const std::string& unit);
   void fail(const std::string& unit, const Error& error);

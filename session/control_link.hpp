@@ -33,7 +33,7 @@ class ControlLink {
 
   void connect();  // never blocks
   void keep_trying() { keep_trying_ = comes_back_ = true; }
-  // As that, until a daemon refuses it.
+  // The same, but a daemon that refuses it is the end, by on_failed.
   void come_back() { comes_back_ = true; }
   // SPEC, the answer to a new host's registration, is one that on_frame gets.
   [[nodiscard]] bool registered() const { return state_ == State::kRegistered; }

@@ -279,6 +279,34 @@ TEST(Session, ReconnectsAndRegistersAgain) {
   EXPECT_TRUE(viewer->wait_ended());
 }
 
+// A session from the queue was lost when its daemon was killed between the registration of its host
+// and its SPEC: the host ended with the daemon, though its record said that it was there.
+TEST(Session, ComesBackForItsSpecOnceItIsRegistered) {
+  SessionDriver driver;
+  driver.start_host();
+  ASSERT_TRUE(driver.accept_host());
+  ASSERT_TRUE(driver.link().send(FrameType::kRegistered));
+  driver.link().close();
+  const auto again = driver.accept_host();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->phase, HostPhase::kNew);
+  ASSERT_TRUE(driver.link().send(FrameType::kRegistered));
+  ASSERT_TRUE(driver.link().send(SessionDriver::spec_for({"true"})));
+  EXPECT_TRUE(driver.link().next_message<Started>());
+  EXPECT_TRUE(driver.finish());
+}
+
+TEST(Session, GoesWhenItIsRefusedBeforeItHasASpec) {
+  SessionDriver driver;
+  driver.start_host();
+  ASSERT_TRUE(driver.accept_host());
+  ASSERT_TRUE(driver.link().send(FrameType::kRegistered));
+  driver.link().close();
+  ASSERT_TRUE(driver.accept_host());
+  ASSERT_TRUE(driver.link().send(ProtocolError{"exists", "this session has a host"}));
+  EXPECT_TRUE(driver.host().wait_exit());
+}
+
 TEST(Session, AnEndThatNobodySawIsReportedLater) {
   SessionDriver daemon;
   ASSERT_TRUE(daemon.start_bash("read x; exit 5"));

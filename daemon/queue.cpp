@@ -68,8 +68,9 @@ std::vector<std::string> Queue::load() {
     if (!entry) {
       const auto id = record.value("id", "");
       set_record_aside(folder_, id);
-      loaded.problems.push_back(path_of(id) + ": " + problem + "; set aside as " + id +
-                                ".json.corrupt");
+      auto line = path_of(id);
+      line.append(": ").append(problem).append("; set aside as ").append(id);
+      loaded.problems.push_back(line.append(".json.corrupt"));
       continue;
     }
     last_sequence_ = std::max(last_sequence_, entry->sequence);

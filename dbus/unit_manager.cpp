@@ -164,10 +164,10 @@ void UnitManager::request_start(const std::string& unit) {
           .uponReplyInvoke([this, unit](sdbus_compat::ReplyError error, const sdbus::ObjectPath&) {
             if (!error) return;
             const auto started = starts_.find(unit);
-            if (error->getName() == kUnitExists && started != starts_.end())
-              started->second.in_the_way = true;
-            else
-              fail(unit, {ErrorCode::kStartFailed, "systemd says: " + error->getMessage()});
+            if (error->getName() != kUnitExists || started == starts_.end())
+              return fail(unit, {ErrorCode::kStartFailed, "systemd says: " + error->getMessage()});
+            started->second.in_the_way = true;
+            log::info(unit + " is there already, of an earlier daemon; waiting for its host");
           });
     });
   });

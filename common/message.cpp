@@ -80,6 +80,7 @@ Json to_json(const Error& error) {
   Json json{{"code", to_string(error.code)}, {"message", error.message}};
   if (error.error_number != 0) json["errno"] = error.error_number;
   if (!error.stage.empty()) json["stage"] = error.stage;
+  if (error.retry_after) json["retryAfterMs"] = error.retry_after->count();
   return json;
 }
 

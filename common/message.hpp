@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -52,6 +53,8 @@ struct Error {
   std::string message;
   int error_number = 0;  // errno, when the kernel said no
   std::string stage{};   // kStartFailed: what was being done
+  // A hint for programs: try again, but no sooner than this.
+  std::optional<std::chrono::milliseconds> retry_after{};
 };
 Json to_json(const Error& error);
 

@@ -53,6 +53,21 @@ int run_health(const GlobalOptions& options) {
   });
 }
 
+int run_metrics(const GlobalOptions& options) {
+  return with_connection(options, [&](Connection& connection) {
+    std::string text;
+    Connection::Request request{"metrics"};
+    request.on_item = [&text](const Json&, std::span<const std::uint8_t> body) {
+      text += as_text(body);
+    };
+    if (const auto reply = connection.call(request); reply.failure) {
+      print_error(reply.failure->message);
+      return kFailed;
+    }
+    return print(text);
+  });
+}
+
 // Until nobody reads it or the daemon is lost; the exit status, or nothing for the latter. A daemon
 // that was stopped is not lost: connecting again could start it again.
 std::optional<int> monitor(const GlobalOptions& options, Connection& connection) {
@@ -101,6 +116,8 @@ void add_daemon_verbs(CLI::App& app, Cli& cli) {
   app.add_subcommand("health", "Show how the daemon is")->callback([&cli] {
     cli.action = [&cli] { return run_health(cli.options); };
   });
+  app.add_subcommand("metrics", "Print counters and gauges for a monitoring system")
+      ->callback([&cli] { cli.action = [&cli] { return run_metrics(cli.options); }; });
   app.add_subcommand("monitor", "Show what happens, as it happens")->callback([&cli] {
     cli.action = [&cli] { return run_monitor(cli.options); };
   });

@@ -90,7 +90,10 @@ class LongCalls {
   }
 
   void on_answer(Call& call, const Reply& reply) {
-    if (reply.failure && reply.failure->code == kConnectionLost) return;  // run() asks again
+    // Of a daemon that makes way for another; run() asks that one.
+    if (reply.failure && (reply.failure->code == kConnectionLost ||
+                          reply.failure->code == to_string(ErrorCode::kRestarting)))
+      return;
     call.state = State::kAnswered;
     ++answered_;
     on_reply_(call.session, reply);

@@ -11,7 +11,8 @@ namespace ptyd {
 // Who asks for something, as the kernel or the bus vouches for it.
 struct Caller {
   uid_t uid = static_cast<uid_t>(-1);
-  std::string label;  // "client 12", ":1.34": for the log
+  std::string label;      // "client 12", ":1.34": for the log
+  std::string request{};  // what it asks in, see Request::id(): for the log
 };
 
 // root, and for a daemon that runs as a user that user, may use all sessions and the daemon itself.

@@ -8,13 +8,14 @@
 
 #include "common/protocol.hpp"
 #include "daemon/log.hpp"
+#include "daemon/metrics.hpp"
 #include "daemon/params.hpp"
 
 namespace ptyd {
 namespace {
 
-// Of a scrollback in one ITEM: leaves room in the frame for the JSON before it.
-constexpr std::size_t kCapturePiece = 32 * 1024;
+// Of bytes in one ITEM: leaves room in the frame for the JSON before it.
+constexpr std::size_t kPiece = 32 * 1024;
 constexpr std::size_t kMaxSendBytes = 32 * 1024;
 
 std::optional<TerminalSize> read_size(Params& params) {
@@ -34,8 +35,8 @@ const Client::Method Client::kMethods[] = {
     {"detach", &Client::detach},
     {"send", &Client::send},
     {"capture", &Client::capture},
-    {"wait", &Client::wait, true},
-    {"terminate", &Client::terminate, true},
+    {"wait", &Client::wait, Request::Kind::kWaits},
+    {"terminate", &Client::terminate, Request::Kind::kWaits},
     {"kill", &Client::kill},
     {"restart", &Client::restart},
     {"resize", &Client::resize},
@@ -44,6 +45,7 @@ const Client::Method Client::kMethods[] = {
     {"queue", &Client::queue},
     {"queue.remove", &Client::remove_queued},
     {"health", &Client::health},
+    {"metrics", &Client::metrics},
     {"monitor", &Client::monitor},
 };
 
@@ -57,22 +59,34 @@ Client::Client(Core& core, FrameChannel& channel, Caller caller, std::uint64_t n
 
 void Client::Pending::reply(const Json& result) const {
   const auto alive = client.lock();
-  if (!alive) return;
+  if (!alive || !request->succeed()) return;
   --alive->unanswered_;
   alive->channel_.send(FrameType::kReply, encode_message({{"id", id}, {"result", result}}));
 }
 
 void Client::Pending::fail(const Error& error) const {
   const auto alive = client.lock();
-  if (!alive) return;
-  --alive->unanswered_;
-  alive->channel_.send(FrameType::kReply, encode_message({{"id", id}, {"error", to_json(error)}}));
+  if (alive && request->fail(error.code)) alive->refuse(id, error);
 }
 
 void Client::Pending::item(const Json& item, std::span<const std::uint8_t> body) const {
   const auto alive = client.lock();
   if (!alive) return;
   alive->channel_.send(FrameType::kItem, encode_message({{"id", id}, {"item", item}}, body));
+}
+
+void Client::Pending::reply_bytes(std::span<const std::uint8_t> bytes) const {
+  for (auto rest = bytes; !rest.empty();) {
+    const auto size = std::min(rest.size(), kPiece);
+    item(Json::object(), rest.first(size));
+    rest = rest.subspan(size);
+  }
+  reply({{"bytes", bytes.size()}});
+}
+
+void Client::refuse(std::int64_t id, const Error& error) {
+  --unanswered_;
+  channel_.send(FrameType::kReply, encode_message({{"id", id}, {"error", to_json(error)}}));
 }
 
 void Client::on_frame(const Frame& frame) {
@@ -102,20 +116,24 @@ void Client::dispatch(const Message& message) {
   if (id == message.json.end() || !id->is_number_integer() || name == message.json.end() ||
       !name->is_string())
     return violation("a request without id or method");
-  Pending pending{weak_from_this(), id->get<std::int64_t>(), nullptr};
-  ++unanswered_;
-  if (unanswered_ > kMaxUnanswered)
-    return pending.fail({ErrorCode::kLimit, "too many requests are unanswered"});
   const auto wanted = name->get<std::string>();
   const auto* method = std::find_if(std::begin(kMethods), std::end(kMethods),
                                     [&](const Method& m) { return wanted == m.name; });
-  if (method == std::end(kMethods))
+  const bool known = method != std::end(kMethods);
+  Pending pending{weak_from_this(), id->get<std::int64_t>(), nullptr};
+  pending.request = core_.requests.begin(
+      known ? method->name : "unknown", caller_, known ? method->kind : Request::Kind::kBrief,
+      [client = pending.client, id = pending.id](Request& request, const Error& error) {
+        const auto alive = client.lock();
+        if (alive && request.fail(error.code)) alive->refuse(id, error);
+      });
+  caller_.request = pending.request->id();
+  ++unanswered_;
+  if (unanswered_ > kMaxUnanswered)
+    return pending.fail({ErrorCode::kLimit, "too many requests are unanswered"});
+  if (!known)
     return pending.fail({ErrorCode::kUnsupported,
                          "this ptyd does not know the request '" + printable(wanted) + "'"});
-  log::debug(caller_.label + " requests " + wanted,
-             {{"PTYD_CLIENT", caller_.label},
-              {"PTYD_REQUEST_ID", std::to_string(number_) + "." + std::to_string(pending.id)}});
-  if (!method->waits) pending.token = core_.lifecycle.begin_request();
   Params params(message.json);
   (this->*method->handler)(params, message, pending);
 }
@@ -216,14 +234,8 @@ void Client::capture(Params& params, const Message&, const Pending& pending) {
   if (auto good = params.finish(); !good) return pending.fail(good.error());
   core_.sessions.capture(caller_, session, static_cast<std::uint32_t>(lines),
                          [pending](const Result<Bytes>& captured) {
-                           if (!captured) return pending.fail(captured.error());
-                           std::span<const std::uint8_t> rest(*captured);
-                           while (!rest.empty()) {
-                             const auto size = std::min(rest.size(), kCapturePiece);
-                             pending.item(Json::object(), rest.first(size));
-                             rest = rest.subspan(size);
-                           }
-                           pending.reply({{"bytes", (*captured).size()}});
+                           captured ? pending.reply_bytes(*captured)
+                                    : pending.fail(captured.error());
                          });
 }
 
@@ -308,6 +320,13 @@ void Client::remove_queued(Params& params, const Message&, const Pending& pendin
 void Client::health(Params& params, const Message&, const Pending& pending) {
   if (auto good = params.finish(); !good) return pending.fail(good.error());
   pending.reply(core_.health(caller_));
+}
+
+void Client::metrics(Params& params, const Message&, const Pending& pending) {
+  if (auto good = params.finish(); !good) return pending.fail(good.error());
+  if (!is_admin(caller_))
+    return pending.fail({ErrorCode::kDenied, "metrics are of all users' sessions: only root may"});
+  pending.reply_bytes(as_bytes(core_.metrics.text(core_)));
 }
 
 void Client::monitor(Params& params, const Message&, const Pending& pending) {

@@ -34,22 +34,25 @@ class Client : public std::enable_shared_from_this<Client> {
   struct Pending {
     std::weak_ptr<Client> client;
     std::int64_t id = 0;
-    Lifecycle::RequestToken token;  // null for one that only waits
+    std::shared_ptr<Request> request;
 
     void reply(const Json& result) const;
     void fail(const Error& error) const;
     void item(const Json& item, std::span<const std::uint8_t> body = {}) const;
+    // As items, then how many they were.
+    void reply_bytes(std::span<const std::uint8_t> bytes) const;
   };
 
   using Handler = void (Client::*)(Params& params, const Message& message, const Pending& pending);
   struct Method {
     const char* name;
     Handler handler;
-    bool waits = false;  // may take for ever, so that a stop does not wait for it
+    Request::Kind kind = Request::Kind::kBrief;
   };
   static const Method kMethods[];
 
   void dispatch(const Message& message);
+  void refuse(std::int64_t id, const Error& error);
   void violation(const char* what);
 
   void create(Params& params, const Message& message, const Pending& pending);
@@ -69,12 +72,13 @@ class Client : public std::enable_shared_from_this<Client> {
   void queue(Params& params, const Message& message, const Pending& pending);
   void remove_queued(Params& params, const Message& message, const Pending& pending);
   void health(Params& params, const Message& message, const Pending& pending);
+  void metrics(Params& params, const Message& message, const Pending& pending);
   void monitor(Params& params, const Message& message, const Pending& pending);
   void pass_on(const std::string& session, const AttachOptions& options, const Pending& pending);
 
   Core& core_;
   FrameChannel& channel_;
-  const Caller caller_;
+  Caller caller_;
   const std::uint64_t number_;
   std::function<void()> on_passed_on_;
   std::size_t unanswered_ = 0;

@@ -3,20 +3,17 @@
 
 #include <unistd.h>
 
-#include <fstream>
-
 #include "common/version.hpp"
+#include "daemon/metrics.hpp"
 
 namespace ptyd {
 namespace {
 
-// Resident memory in bytes; 0 if /proc does not say.
-std::uint64_t memory_usage() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t total = 0;
-  std::uint64_t resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+// In milliseconds, to the microsecond.
+double loop_lag_max(const EventLoop& loop) {
+  using std::chrono::duration_cast;
+  const auto lag = duration_cast<std::chrono::microseconds>(loop.longest_turn());
+  return static_cast<double>(lag.count()) / 1000;
 }
 
 }  // namespace
@@ -46,6 +43,7 @@ Json Core::health(const Caller& caller) const {
       {"startedAt", format_utc(identity.started_at)},
       {"timestamp", format_utc(now)},
       {"memoryUsage", memory_usage()},
+      {"loopLagMax", loop_lag_max(loop)},
       {"activeSessions", living},
       {"totalSessions", visible.size()},
       {"clients", clients},

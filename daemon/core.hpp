@@ -7,9 +7,12 @@
 #include "daemon/instance_lock.hpp"
 #include "daemon/lifecycle.hpp"
 #include "daemon/log_limit.hpp"
+#include "daemon/requests.hpp"
 #include "daemon/session_manager.hpp"
 
 namespace ptyd {
+
+class Metrics;
 
 // What a front end (socket, D-Bus) works on. It decodes, asks the core, and replies; what it may be
 // asked is decided here and below, never there.
@@ -18,6 +21,8 @@ struct Core {
   const Identity& identity;
   SessionManager& sessions;
   Lifecycle& lifecycle;
+  Requests& requests;
+  Metrics& metrics;
   // Connections to the socket, without session hosts and attached clients.
   std::function<std::size_t()> connections = [] { return std::size_t{0}; };
   // For what strangers do wrong, as often as they like.

@@ -51,8 +51,9 @@ Daemon::Daemon(Scope scope, Paths paths, const Config& config, const Environment
       direct_starter_(loop_, listener_.path()),
       starter_(systemd_ ? systemd_->starter() : direct_starter_),
       sessions_(loop_, config, paths_.state_dir, starter_),
-      lifecycle_(loop_, config, sessions_, service_manager_),
-      core_{loop_, identity_, sessions_, lifecycle_},
+      lifecycle_(loop_, config, sessions_, requests_, service_manager_),
+      metrics_(sessions_, lifecycle_),
+      core_{loop_, identity_, sessions_, lifecycle_, requests_, metrics_},
       server_(core_, config),
       config_reader_(loop_) {
   identity_.socket = listener_.path();
@@ -70,6 +71,7 @@ Daemon::Daemon(Scope scope, Paths paths, const Config& config, const Environment
     loop_.quit();
   });
   sessions_.load();
+  metrics_.begin();
 }
 
 int Daemon::run() {

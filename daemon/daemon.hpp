@@ -13,7 +13,9 @@
 #include "daemon/instance_lock.hpp"
 #include "daemon/lifecycle.hpp"
 #include "daemon/listener.hpp"
+#include "daemon/metrics.hpp"
 #include "daemon/paths.hpp"
+#include "daemon/requests.hpp"
 #include "daemon/server.hpp"
 #include "daemon/service_manager.hpp"
 #include "daemon/session_manager.hpp"
@@ -49,8 +51,10 @@ class Daemon {
   std::unique_ptr<Systemd> systemd_;  // null: session hosts are children
   DirectStarter direct_starter_;
   HostStarter& starter_;
+  Requests requests_;  // before whatever keeps one unanswered
   SessionManager sessions_;
   Lifecycle lifecycle_;
+  Metrics metrics_;
   Core core_;
   Server server_;
   std::unique_ptr<FrontEnd> bus_;

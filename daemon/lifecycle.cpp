@@ -15,6 +15,10 @@ using std::chrono::milliseconds;
 
 // The service manager is asked for more time this often, for twice as long.
 constexpr milliseconds kTick{1000};
+// When to try again, at the soonest: after a restart, which takes a moment, and after a stop, which
+// with default settings takes at most ten seconds.
+constexpr milliseconds kRestartHint{1000};
+constexpr milliseconds kStopHint{10'000};
 
 std::string plural(std::size_t count, const char* noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
@@ -22,6 +26,16 @@ std::string plural(std::size_t count, const char* noun) {
 
 milliseconds since(Clock::time_point then) {
   return duration_cast<milliseconds>(Clock::now() - then);
+}
+
+// What those are told who ask for something that the next daemon has to do.
+Error end_error(bool handing_over) {
+  return handing_over ? Error{.code = ErrorCode::kRestarting,
+                              .message = "ptyd is being restarted; try again",
+                              .retry_after = kRestartHint}
+                      : Error{.code = ErrorCode::kShuttingDown,
+                              .message = "ptyd is shutting down",
+                              .retry_after = kStopHint};
 }
 
 }  // namespace
@@ -50,20 +64,23 @@ bool may_follow(DaemonState from, DaemonState to) {
 }
 
 Lifecycle::Lifecycle(EventLoop& loop, const Config& config, SessionManager& sessions,
-                     ServiceManager& service_manager)
+                     Requests& requests, ServiceManager& service_manager)
     : loop_(loop),
       config_(config),
       sessions_(sessions),
+      requests_(requests),
       service_manager_(service_manager),
       grace_(loop, [this] { on_grace_over(); }),
       alive_(std::make_shared<bool>(true)),
       step_timer_(loop, [this] { on_step_overdue(); }),
       ticker_(loop, [this] { tick(); }) {
   sessions_.add_observer(this);
+  requests_.set_on_brief_done([this] { on_requests_done(); });
 }
 
 Lifecycle::~Lifecycle() {
   *alive_ = false;
+  requests_.set_on_brief_done({});
   sessions_.remove_observer(this);
 }
 
@@ -99,25 +116,11 @@ std::string Lifecycle::status_text() const {
   }
 }
 
-Lifecycle::RequestToken Lifecycle::begin_request() {
-  ++requests_;
-  return {nullptr, [this, alive = alive_](void*) {
-            if (!*alive) return;
-            --requests_;
-            if (requests_ == 0 && step_ == Step::kRequests)
-              loop_.post([this, alive] {
-                if (*alive && requests_ == 0 && step_ == Step::kRequests)
-                  next_after(Step::kRequests);
-              });
-          }};
-}
-
 // ---- drain ----
 
 Status Lifecycle::drain(const Caller& caller, const DrainOptions& options) {
   if (!is_admin(caller)) return Error{ErrorCode::kDenied, "only root may drain this ptyd"};
-  if (state_ == DaemonState::kStopping || state_ == DaemonState::kStopped)
-    return Error{ErrorCode::kShuttingDown, "ptyd is shutting down"};
+  if (state_ == DaemonState::kStopping || state_ == DaemonState::kStopped) return end_error(false);
   if (state_ == DaemonState::kStarting)
     return Error{ErrorCode::kInternal, "ptyd is still starting"};
   const bool again = state_ == DaemonState::kDraining;
@@ -127,14 +130,16 @@ Status Lifecycle::drain(const Caller& caller, const DrainOptions& options) {
   drain_total_ = sessions_.registry().ending_with_daemon();
   drain_left_ = drain_total_;
   drain_extended_ = drain_abandoned_ = drain_done_ = false;
-  sessions_.refuse_new_sessions(
-      Error{ErrorCode::kDraining, "ptyd is draining and takes no new sessions"});
-  if (!again) set_state(DaemonState::kDraining);
   const auto grace = drain_options_.grace.value_or(config_.drain.grace);
+  sessions_.refuse_new_sessions(Error{.code = ErrorCode::kDraining,
+                                      .message = "ptyd is draining and takes no new sessions",
+                                      .retry_after = grace});
+  if (!again) set_state(DaemonState::kDraining);
   grace_.start(grace);
   log::info("Draining for " + caller.label + ": " + plural(drain_total_, "session") + ", " +
                 format_duration(grace) + " of grace",
-            {{"PTYD_CLIENT", caller.label}}, log::Event::kDrainBegun);
+            {{"PTYD_CLIENT", caller.label}, {"PTYD_REQUEST_ID", caller.request}},
+            log::Event::kDrainBegun);
   // From the loop, so that the caller has its answer first.
   loop_.post([this, alive = alive_] {
     if (*alive) report_drain();
@@ -151,7 +156,8 @@ Status Lifecycle::cancel_drain(const Caller& caller) {
   grace_.stop();
   sessions_.refuse_new_sessions(std::nullopt);
   set_state(DaemonState::kRunning);
-  log::info("Drain cancelled by " + caller.label, {{"PTYD_CLIENT", caller.label}},
+  log::info("Drain cancelled by " + caller.label,
+            {{"PTYD_CLIENT", caller.label}, {"PTYD_REQUEST_ID", caller.request}},
             log::Event::kDrainEnded);
   service_manager_.status(status_text());
   return ok();
@@ -249,14 +255,13 @@ void Lifecycle::expect_end() {
 void Lifecycle::hand_over(const std::string& reason) {
   if (!begin_to_finish(reason, true)) return;
   if (clients_.turn_new_away) clients_.turn_new_away();
-  sessions_.refuse_new_sessions(Error{ErrorCode::kRestarting, "ptyd is being restarted; try again"},
-                                true);
+  sessions_.refuse_new_sessions(end_error(true), true);
   await_requests();
 }
 
 void Lifecycle::stop(const std::string& reason) {
   if (!begin_to_finish(reason, false)) return;
-  sessions_.refuse_new_sessions(Error{ErrorCode::kShuttingDown, "ptyd is shutting down"});
+  sessions_.refuse_new_sessions(end_error(false));
   sessions_.withdraw_replays();
   if (clients_.refuse_new) clients_.refuse_new();
   log::info("Stopped accepting new connections");
@@ -278,7 +283,15 @@ void Lifecycle::stop(const std::string& reason) {
 
 void Lifecycle::await_requests() {
   enter(Step::kRequests, config_.stop.request_timeout);
-  if (requests_ == 0) next_after(Step::kRequests);
+  if (requests_.brief() == 0) next_after(Step::kRequests);
+}
+
+// From the loop: the answer is not sent yet.
+void Lifecycle::on_requests_done() {
+  if (step_ != Step::kRequests) return;
+  loop_.post([this, alive = alive_] {
+    if (*alive && requests_.brief() == 0 && step_ == Step::kRequests) next_after(Step::kRequests);
+  });
 }
 
 void Lifecycle::enter(Step step, milliseconds bound) {
@@ -289,7 +302,8 @@ void Lifecycle::enter(Step step, milliseconds bound) {
 void Lifecycle::on_step_overdue() {
   switch (step_) {
     case Step::kRequests:
-      log::warn("Stop: " + plural(requests_, "request") + " not finished in time; going on");
+      log::warn("Stop: " + plural(requests_.brief(), "request") +
+                " not finished in time; going on");
       break;
     case Step::kSessions:
       log::error("Stop: " + plural(sessions_.registry().ending_with_daemon(), "session") +
@@ -347,6 +361,7 @@ void Lifecycle::let_hosts_go() {
 
 void Lifecycle::close_clients() {
   enter(Step::kClients, kCloseTimeout);
+  requests_.refuse_all(end_error(handing_over_));
   if (!clients_.close_all) return next_after(Step::kClients);
   clients_.close_all([this, alive = alive_] {
     if (*alive) next_after(Step::kClients);

@@ -12,6 +12,7 @@
 #include "common/event_loop.hpp"
 #include "daemon/access.hpp"
 #include "daemon/config.hpp"
+#include "daemon/requests.hpp"
 #include "daemon/result.hpp"
 #include "daemon/service_manager.hpp"
 #include "daemon/session_manager.hpp"
@@ -67,10 +68,7 @@ class Lifecycle final : private SessionObserver {
   static constexpr std::chrono::milliseconds kHostTimeout{300};
   static constexpr std::chrono::milliseconds kCloseTimeout{200};
 
-  // Holds a request that is under way; a stop waits for them, see stop.request_timeout.
-  using RequestToken = std::shared_ptr<void>;
-
-  Lifecycle(EventLoop& loop, const Config& config, SessionManager& sessions,
+  Lifecycle(EventLoop& loop, const Config& config, SessionManager& sessions, Requests& requests,
             ServiceManager& service_manager);
   ~Lifecycle() override;
 
@@ -93,7 +91,6 @@ class Lifecycle final : private SessionObserver {
   // Exits and leaves every session running for the next daemon, which is about to start.
   void hand_over(const std::string& reason);
 
-  [[nodiscard]] RequestToken begin_request();
   // What the service manager shows.
   [[nodiscard]] std::string status_text() const;
   [[nodiscard]] std::optional<DrainProgress> drain_progress() const;
@@ -111,6 +108,7 @@ class Lifecycle final : private SessionObserver {
   void set_state(DaemonState next);
   bool begin_to_finish(const std::string& reason, bool handing_over);
   void await_requests();
+  void on_requests_done();
   void note_progress();
   void report_drain();
   void on_grace_over();
@@ -131,6 +129,7 @@ class Lifecycle final : private SessionObserver {
   EventLoop& loop_;
   Config config_;
   SessionManager& sessions_;
+  Requests& requests_;
   ServiceManager& service_manager_;
   ClientControl clients_;
   std::vector<LifecycleObserver*> observers_;
@@ -149,8 +148,7 @@ class Lifecycle final : private SessionObserver {
   Clock::time_point stop_begun_;
   bool handing_over_ = false;
   int exit_status_ = 0;
-  std::size_t requests_ = 0;
-  std::shared_ptr<bool> alive_;  // false once destroyed, for tokens and callbacks that live on
+  std::shared_ptr<bool> alive_;  // false once destroyed, for callbacks that live on
   Timer step_timer_;
   Timer ticker_;
 };

@@ -122,7 +122,12 @@ void SessionManager::start_named(const Caller& caller, CreateRequest request, co
       queued ? starter_.may_start(caller.uid) : may_create(caller.uid, request, true);
   if (!allowed) return done(allowed.error());
   const auto session = new_session(caller, std::move(request), user);
-  queued ? queue_.add(session, std::move(done)) : start(session, std::move(done));
+  if (queued) return queue_.add(session, std::move(done));
+  log::info("Starting session " + session->name() + " for " + caller.label,
+            {{"PTYD_SESSION_ID", session->id()},
+             {"PTYD_CLIENT", caller.label},
+             {"PTYD_REQUEST_ID", caller.request}});
+  start(session, std::move(done));
 }
 
 SessionPtr SessionManager::new_session(const Caller& caller, CreateRequest request,
@@ -242,7 +247,9 @@ void SessionManager::attach(const Caller& caller, std::string_view reference,
     client.columns = options.size->columns;
   }
   log::debug("Passing " + caller.label + " to session " + (*found)->name(),
-             {{"PTYD_SESSION_ID", (*found)->id()}, {"PTYD_CLIENT", caller.label}});
+             {{"PTYD_SESSION_ID", (*found)->id()},
+              {"PTYD_CLIENT", caller.label},
+              {"PTYD_REQUEST_ID", caller.request}});
   // std::function must be copyable.
   auto shared = std::make_shared<UniqueFd>(std::move(connection));
   with_link(*found, [client, shared, done = std::move(done)](Result<HostLink*> link) {
@@ -304,7 +311,10 @@ void SessionManager::kill(const Caller& caller, std::string_view reference, int 
     return done(Error{ErrorCode::kBadRequest, std::to_string(signal) + " is no signal"});
   log::info(
       "Sending " + signal_name(signal) + " to session " + (*found)->name() + " for " + caller.label,
-      {{"PTYD_SESSION_ID", (*found)->id()}, {"PTYD_SIGNAL", signal_name(signal)}});
+      {{"PTYD_SESSION_ID", (*found)->id()},
+       {"PTYD_SIGNAL", signal_name(signal)},
+       {"PTYD_CLIENT", caller.label},
+       {"PTYD_REQUEST_ID", caller.request}});
   with_link(*found, [signal, done = std::move(done)](Result<HostLink*> link) {
     if (!link) return done(link.error());
     (*link)->signal(signal, [done](const Result<std::uint32_t>& answer) {
@@ -354,6 +364,11 @@ void SessionManager::terminate(const Caller& caller, std::string_view reference,
                                std::weak_ptr<void> owner, Completion<SessionPtr> done) {
   auto found = registry_.find(caller, reference);
   if (!found) return done(found.error());
+  if ((*found)->living())
+    log::info("Ending session " + (*found)->name() + " for " + caller.label,
+              {{"PTYD_SESSION_ID", (*found)->id()},
+               {"PTYD_CLIENT", caller.label},
+               {"PTYD_REQUEST_ID", caller.request}});
   end(*found);
   wait(caller, (*found)->id(), std::move(owner), std::move(done));
 }

@@ -32,6 +32,7 @@ struct Store::Batch {
   std::vector<std::string> removed;
   std::vector<std::string> not_removed;
   std::string error;  // the first one
+  Clock::time_point begun = Clock::now();
 
   void write() {
     for (const auto& id : removed) remove_files(id);
@@ -123,6 +124,7 @@ void Store::begin_batch() {
 
 void Store::on_batch_done(const std::shared_ptr<Batch>& batch) {
   writing_ = false;
+  count(*batch);
   for (const auto& item : batch->items) {
     if (!item.error.empty()) {
       marked_.insert(item.id);
@@ -143,6 +145,16 @@ void Store::on_batch_done(const std::shared_ptr<Batch>& batch) {
   }
   const auto waiting = std::exchange(waiting_, {});
   for (const auto& done : waiting) done(batch->error);
+}
+
+void Store::count(const Batch& batch) {
+  const auto took = Clock::now() - batch.begun;
+  ++counts_.attempts;
+  if (!batch.error.empty()) ++counts_.failures;
+  for (const auto& item : batch.items)
+    if (item.error.empty()) ++counts_.records;
+  counts_.time += took;
+  counts_.longest = std::max(counts_.longest, took);
 }
 
 void Store::update_status(const std::string& error) {

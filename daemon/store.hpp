@@ -60,6 +60,15 @@ class Store {
   static Bytes load_scrollback(const std::string& folder, const std::string& id);
 
   void set_limits(std::chrono::milliseconds interval, std::uint64_t scrollback_bytes);
+  // Since the start, for metrics.
+  struct Counts {
+    std::uint64_t attempts = 0;  // each of all that had changed
+    std::uint64_t records = 0;
+    std::uint64_t failures = 0;
+    std::chrono::steady_clock::duration time{};  // of all attempts
+    std::chrono::steady_clock::duration longest{};
+  };
+  [[nodiscard]] const Counts& counts() const { return counts_; }
   // "ok" or the error of the last attempt.
   [[nodiscard]] const std::string& status() const { return status_; }
   [[nodiscard]] const std::string& folder() const { return folder_; }
@@ -69,6 +78,7 @@ class Store {
 
   void begin_batch();
   void on_batch_done(const std::shared_ptr<Batch>& batch);
+  void count(const Batch& batch);
   void update_status(const std::string& error);
 
   const std::string folder_;
@@ -81,6 +91,7 @@ class Store {
   bool writing_ = false;
   bool flush_owed_ = false;  // what was asked for after the batch under way had been put together
   std::string status_ = "ok";
+  Counts counts_;
   Timer coalesce_;
   Timer retry_;
   Worker worker_;  // last: its thread ends before what its jobs report to

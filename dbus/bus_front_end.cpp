@@ -42,7 +42,7 @@ void take_name(sdbus::IConnection& connection) {
 struct BusParts {
   BusParts(Core& core, bool system_bus, std::function<void(const std::string&)> on_lost)
       : connection(core.loop, open_bus(system_bus), std::move(on_lost)),
-        calls(connection, core.lifecycle),
+        calls(connection, core.requests),
         manager(connection, calls, core, /*shows_details=*/!system_bus) {}
 
   BusConnection connection;

@@ -27,16 +27,13 @@ class Calls {
   // Of one user. It is as for the connections to the socket, of which a user may have several.
   static constexpr std::size_t kMaxUnanswered = 256;
 
-  enum class Kind {
-    kBrief,  // a stop of the daemon lets it finish
-    kWaits,  // for a session to end: a stop does not wait for it
-  };
+  using Kind = Request::Kind;
   // Not deduced, so that it may be given as a lambda.
   template <typename... Values>
   using Handler = std::type_identity_t<std::function<void(const Caller&, const Reply<Values...>&)>>;
 
-  Calls(BusConnection& connection, Lifecycle& lifecycle)
-      : connection_(connection), lifecycle_(lifecycle), callers_(connection) {}
+  Calls(BusConnection& connection, Requests& requests)
+      : connection_(connection), requests_(requests), callers_(connection) {}
 
   // Takes the call that `object` is handling right now, and calls the handler with who has made it,
   // now or from the loop.
@@ -50,22 +47,27 @@ class Calls {
 
   struct Call {
     virtual ~Call() = default;
+    virtual void fail(const sdbus::Error& error) = 0;
     std::optional<uid_t> uid;  // who it is counted for
-    Lifecycle::RequestToken token;
+    std::shared_ptr<Request> request;
   };
   template <typename... Values>
   struct TypedCall final : Call {
     explicit TypedCall(sdbus::Result<Values...>&& r) : result(std::move(r)) {}
+    void fail(const sdbus::Error& error) override { result.returnError(error); }
     sdbus::Result<Values...> result;
   };
 
-  // False, with no further call admitted, when the user has too many.
-  bool admit(Call& call, uid_t uid, Kind kind);
+  // Counts it for its user, and gives the caller its request's id; false when the user has too
+  // many.
+  bool admit(const std::shared_ptr<Call>& call, Caller& caller, const std::string& method,
+             Kind kind);
   // Gives up the ownership. False when it has been answered already.
-  bool finish(const std::shared_ptr<Call>& call);
+  bool finish(const std::shared_ptr<Call>& call, std::optional<ErrorCode> failure);
+  void refuse(const std::shared_ptr<Call>& call, const Error& error);
 
   BusConnection& connection_;
-  Lifecycle& lifecycle_;
+  Requests& requests_;
   Callers callers_;
   std::set<std::shared_ptr<Call>> unanswered_;
   std::map<uid_t, std::size_t> unanswered_of_;
@@ -76,12 +78,13 @@ template <typename... Values>
 class Reply {
  public:
   void send(Values... values) const {
-    answer([values = std::make_tuple(std::move(values)...)](const auto& result) {
+    answer(std::nullopt, [values = std::make_tuple(std::move(values)...)](const auto& result) {
       std::apply([&](const auto&... v) { result.returnResults(v...); }, values);
     });
   }
   void fail(const Error& error) const {
-    answer([error = bus_error(error)](const auto& result) { result.returnError(error); });
+    answer(error.code,
+           [error = bus_error(error)](const auto& result) { result.returnError(error); });
   }
   // Alive until it is answered.
   [[nodiscard]] std::weak_ptr<void> owner() const { return call_; }
@@ -92,9 +95,9 @@ class Reply {
   Reply(Calls& calls, std::weak_ptr<TypedCall> call) : calls_(calls), call_(std::move(call)) {}
 
   template <typename Answer>
-  void answer(Answer answer) const {
+  void answer(std::optional<ErrorCode> failure, Answer answer) const {
     const auto call = call_.lock();
-    if (!call || !calls_.finish(call)) return;
+    if (!call || !calls_.finish(call, failure)) return;
     calls_.connection_.send([call, answer = std::move(answer)] { answer(call->result); });
   }
 
@@ -110,14 +113,16 @@ void Calls::begin(const sdbus::IObject& object, sdbus::Result<Values...>&& resul
   unanswered_.insert(std::move(call));
   const Reply<Values...> reply(*this, weak);
   const auto sender = sdbus_compat::sender(object);
-  callers_.look_up(sender, [this, weak, reply, sender, kind,
+  const auto method = sdbus_compat::member(object);
+  callers_.look_up(sender, [this, weak, reply, sender, method, kind,
                             handler = std::move(handler)](std::optional<uid_t> uid) {
     const auto owed = weak.lock();
     if (!owed) return;
     if (!uid) return reply.fail({ErrorCode::kDenied, "the bus does not say who you are"});
-    if (!admit(*owed, *uid, kind))
+    Caller caller{*uid, sender};
+    if (!admit(owed, caller, method, kind))
       return reply.fail({ErrorCode::kLimit, "too many of your calls are unanswered"});
-    handler(Caller{*uid, sender}, reply);
+    handler(caller, reply);
   });
 }
 

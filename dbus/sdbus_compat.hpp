@@ -60,6 +60,12 @@ inline std::string sender(const sdbus::IObject& object) {
   return name == nullptr ? std::string() : name;
 }
 
+// The name of that method.
+inline std::string member(const sdbus::IObject& object) {
+  const char* name = object.getCurrentlyProcessedMessage().getMemberName();
+  return name == nullptr ? std::string() : name;
+}
+
 // After the last uponSignal() of a proxy.
 inline void finish_registration(sdbus::IProxy&) {}
 
@@ -97,6 +103,11 @@ inline void emit_changed(sdbus::IObject& object, const char* interface,
 inline std::string sender(const sdbus::IObject& object) {
   const auto* message = object.getCurrentlyProcessedMessage();
   return message == nullptr ? std::string() : message->getSender();
+}
+
+inline std::string member(const sdbus::IObject& object) {
+  const auto* message = object.getCurrentlyProcessedMessage();
+  return message == nullptr ? std::string() : message->getMemberName();
 }
 
 inline void finish_registration(sdbus::IProxy& proxy) { proxy.finishRegistration(); }

@@ -39,6 +39,7 @@ void FrameChannel::set_callbacks(Callbacks callbacks) {
 void FrameChannel::send(FrameType type, std::span<const std::uint8_t> payload, UniqueFd fd) {
   if (failed_ || closing_ || peer_gone_) return;
   Outgoing frame{encode_frame(type, payload), 0, std::move(fd)};
+  if (queued_ == 0) sent_at_ = Clock::now();
   queued_ += frame.bytes.size();
   out_.push_back(std::move(frame));
   if (!flush()) return on_peer_gone();
@@ -65,6 +66,13 @@ void FrameChannel::resume_reading() {
   loop_.post([this, alive = alive_] {
     if (*alive && !failed_) deliver_frames();
   });
+}
+
+std::optional<Clock::time_point> FrameChannel::stalled_since() const {
+  if (queued_ > 0) return sent_at_;
+  // What is complete already waits for this side.
+  if (decoder_.pending() > 0 && !paused_ && !delivery_owed_) return frame_begun_at_;
+  return std::nullopt;
 }
 
 void FrameChannel::on_peer_gone() {
@@ -140,6 +148,7 @@ void FrameChannel::read_some() {
   }
   if (got.size == 0) return fail(decoder_.pending() == 0 ? "" : "stream ended inside a frame");
   if (got.too_many_fds || fds_.size() > kMaxUnclaimedFds) return fail("too many descriptors");
+  if (decoder_.pending() == 0) frame_begun_at_ = Clock::now();
   decoder_.feed(std::span(buffer).first(static_cast<std::size_t>(got.size)));
   deliver_frames();
 }
@@ -150,6 +159,7 @@ void FrameChannel::deliver_frames() {
   while (!closing_ && !paused_ && queued_ <= limits_.pause_reading_at) {
     const auto frame = decoder_.next();
     if (!frame) break;
+    frame_begun_at_ = Clock::now();
     const auto callbacks = callbacks_;
     callbacks->on_frame(*frame);
     if (!*alive || failed_) return;
@@ -177,6 +187,7 @@ bool FrameChannel::flush() {
     const auto sent = send_with_fd(socket_.get(), rest, frame.fd.get());
     if (sent < 0) return would_block(errno);
     frame.fd.reset();  // the kernel holds its own reference now
+    sent_at_ = Clock::now();
     frame.sent += static_cast<std::size_t>(sent);
     queued_ -= static_cast<std::size_t>(sent);
     if (frame.sent == frame.bytes.size()) out_.pop_front();

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,9 @@ class FrameChannel {
   // No frames until resume_reading(): the peer waits once the socket's buffer is full.
   void pause_reading();
   void resume_reading();
+  // Since when the peer has taken nothing of what is queued for it, or has left a frame unfinished;
+  // nothing while it owes neither.
+  [[nodiscard]] std::optional<Clock::time_point> stalled_since() const;
   // Bytes received that no complete frame has consumed yet.
   [[nodiscard]] std::size_t unread() const { return decoder_.pending(); }
   // Delivers what is queued, then closes; input is ignored from now on. on_closed is called.
@@ -83,6 +87,8 @@ class FrameChannel {
   FrameDecoder decoder_;
   std::deque<Outgoing> out_;
   std::size_t queued_ = 0;
+  Clock::time_point sent_at_;         // the last byte, or queued the first
+  Clock::time_point frame_begun_at_;  // the one that is not complete
   std::vector<UniqueFd> fds_;
   std::unique_ptr<IoWatch> watch_;
   bool closing_ = false;

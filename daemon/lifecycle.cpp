@@ -283,7 +283,9 @@ void Lifecycle::stop(const std::string& reason) {
 
 void Lifecycle::await_requests() {
   enter(Step::kRequests, config_.stop.request_timeout);
-  if (requests_.brief() == 0) next_after(Step::kRequests);
+  if (requests_.brief() == 0) return next_after(Step::kRequests);
+  log::info("Finishing " + plural(requests_.brief(), "request") + ", within " +
+            format_duration(config_.stop.request_timeout));
 }
 
 // From the loop: the answer is not sent yet.

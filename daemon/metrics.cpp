@@ -94,6 +94,16 @@ void add_requests(Exposition& out, const Requests& requests) {
   out.sample(requests.in_flight());
 }
 
+void add_queue(Exposition& out, const Queue& queue) {
+  std::map<QueueState, std::uint64_t> of_state;
+  for (const auto* entry : queue.visible_to({.uid = 0, .label = {}})) ++of_state[entry->state];
+  out.family("ptyd_queue_entries", "gauge",
+             "Create requests that wait for the end of a drain or were started after one, by state.");
+  for (const auto state : {QueueState::kPending, QueueState::kProcessing, QueueState::kCompleted,
+                           QueueState::kFailed})
+    out.labelled("state", to_string(state), of_state[state]);
+}
+
 void add_store(Exposition& out, const Store& store) {
   const auto& counts = store.counts();
   out.family("ptyd_store_ok", "gauge", "1 while state can be saved.");
@@ -196,6 +206,7 @@ std::string Metrics::text(const Core& core) const {
   out.sample(seconds(drains_.sum), "_sum");
   out.sample(drains_.count, "_count");
   add_requests(out, core.requests);
+  add_queue(out, sessions_.queue());
   add_store(out, sessions_.store());
   return out.take();
 }

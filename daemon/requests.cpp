@@ -10,6 +10,8 @@ namespace ptyd {
 namespace {
 
 constexpr char kAbandoned[] = "abandoned";
+// A line each, of those that a stop could not wait for.
+constexpr std::size_t kMaxLogged = 10;
 
 }  // namespace
 
@@ -63,11 +65,23 @@ void Requests::on_finished(const Request& request, const char* outcome) {
   if (request.kind_ == Request::Kind::kBrief && --brief_ == 0 && on_brief_done_) on_brief_done_();
 }
 
+void Requests::log_brief() const {
+  std::size_t left = kMaxLogged;
+  for (const auto& [number, request] : open_) {
+    if (request->kind_ != Request::Kind::kBrief) continue;
+    if (left-- == 0) return log::warn("and " + std::to_string(brief_ - kMaxLogged) + " more");
+    log::warn("Request " + request->id_ + " (" + request->method_ + ", of " + request->caller_ +
+                  ") is not finished",
+              {{"PTYD_CLIENT", request->caller_}, {"PTYD_REQUEST_ID", request->id_}});
+  }
+}
+
 void Requests::refuse_all(const Error& error) {
   if (!open_.empty())
     log::info("Refusing " + std::to_string(open_.size()) +
               (open_.size() == 1 ? " request" : " requests") +
               " that cannot be finished: " + error.message);
+  log_brief();
   while (!open_.empty()) {
     auto* request = open_.begin()->second;
     // Whoever answers tells the request, which takes it off the list; one whose client has left

@@ -82,6 +82,7 @@ class Requests {
  private:
   friend class Request;
   void on_finished(const Request& request, const char* outcome);
+  void log_brief() const;
 
   std::function<void()> on_brief_done_;
   std::uint64_t last_number_ = 0;

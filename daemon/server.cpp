@@ -9,6 +9,12 @@
 #include "daemon/log.hpp"
 
 namespace ptyd {
+namespace {
+
+// So much later than kStallTimeout a stalled client may be dropped.
+constexpr std::chrono::seconds kStallCheckEvery{5};
+
+}  // namespace
 
 // One accepted socket: first a stranger, then a client, or a host and then no longer ours.
 struct Server::Connection {
@@ -22,7 +28,8 @@ struct Server::Connection {
   Timer handshake;
 };
 
-Server::Server(Core& core, const Config& config) : core_(core), limits_(config.limits) {
+Server::Server(Core& core, const Config& config)
+    : core_(core), limits_(config.limits), stall_check_(core.loop, [this] { drop_stalled(); }) {
   core_.sessions.add_observer(this);
   core_.lifecycle.add_observer(this);
 }
@@ -84,6 +91,7 @@ void Server::greet(UniqueFd socket, const PeerCredentials& peer) {
               },
           .on_drained = {}});
   connection->handshake.start(kHandshakeTimeout);
+  if (connections_.empty()) stall_check_.start(kStallCheckEvery);
   connections_[number] = std::move(connection);
 }
 
@@ -159,6 +167,24 @@ void Server::remove(std::uint64_t number) {
   const auto node = connections_.extract(number);
   if (!node.empty() && node.mapped()->client) core_.on_connections_changed();
   if (connections_.empty() && all_closed_) std::exchange(all_closed_, {})();
+}
+
+void Server::drop_stalled() {
+  const auto last = Clock::now() - kStallTimeout;
+  std::vector<std::uint64_t> stalled;
+  for (const auto& [number, connection] : connections_)
+    if (connection->channel && connection->channel->stalled_since().value_or(last) < last)
+      stalled.push_back(number);
+  for (const auto number : stalled) {
+    const auto& connection = *connections_.at(number);
+    log_misdeed(connection.peer.uid, "Client " + std::to_string(number) +
+                                         (connection.channel->queued() > 0
+                                              ? " does not read its answers"
+                                              : " leaves a request unfinished") +
+                                         "; closing its connection");
+    remove(number);
+  }
+  if (!connections_.empty()) stall_check_.start(kStallCheckEvery);
 }
 
 std::size_t Server::broadcast(const Json& event) {

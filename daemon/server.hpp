@@ -22,6 +22,9 @@ class Server final : private SessionObserver, private LifecycleObserver {
  public:
   // From connect() to HELLO, and for a host on to REGISTER.
   static constexpr std::chrono::seconds kHandshakeTimeout{5};
+  // Who leaves a request unfinished for so long, or takes nothing of its answers, keeps memory and
+  // a place for nothing.
+  static constexpr std::chrono::seconds kStallTimeout{30};
 
   Server(Core& core, const Config& config);
   ~Server() override;
@@ -46,6 +49,7 @@ class Server final : private SessionObserver, private LifecycleObserver {
   void on_register(std::uint64_t number, Connection& connection, const Frame& frame);
   void refuse(Connection& connection, const Error& error);
   void remove(std::uint64_t number);
+  void drop_stalled();
   void log_misdeed(uid_t uid, std::string line);
   [[nodiscard]] bool over_limit(uid_t uid) const;
 
@@ -60,6 +64,7 @@ class Server final : private SessionObserver, private LifecycleObserver {
   decltype(Config::limits) limits_;
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::uint64_t last_number_ = 0;
+  Timer stall_check_;
   enum class Newcomers { kServed, kRefused, kTurnedAway } newcomers_ = Newcomers::kServed;
   std::function<void()> all_closed_;
 };

@@ -239,19 +239,12 @@ TEST(Protocol, AnotherUserIsToldWhatToDo) {
   Daemon daemon(DaemonOptions{.arguments = {"--system"}});
   auto client = daemon.connect();
   const auto mine = create(client, "mine", {"sleep", "1000"});
-  std::filesystem::permissions(daemon.folder().path(), std::filesystem::perms(0755));
-  std::filesystem::permissions(daemon.runtime_dir(), std::filesystem::perms(0755));
-  const auto as_nobody = [&](const Arguments& arguments) {
-    Arguments command{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
-    for (const auto& word : daemon.ptyctl_command(arguments)) command.push_back(word);
-    return run(command);
-  };
-  const auto refused = as_nobody({"new", "-d", "--", "true"});
+  const auto refused = daemon.ptyctl_as_nobody({"new", "-d", "--", "true"});
   EXPECT_EQ(refused.status, 1) << refused;
   EXPECT_NE(refused.err.find("run a ptyd --user of your own"), std::string::npos) << refused;
-  EXPECT_EQ(as_nobody({"--json=short", "list"}).out, "[]\n");
-  const auto forbidden = as_nobody({"terminate", mine.value("id", "")});
-  const auto absent = as_nobody({"terminate", "0123456789abcdef"});
+  EXPECT_EQ(daemon.ptyctl_as_nobody({"--json=short", "list"}).out, "[]\n");
+  const auto forbidden = daemon.ptyctl_as_nobody({"terminate", mine.value("id", "")});
+  const auto absent = daemon.ptyctl_as_nobody({"terminate", "0123456789abcdef"});
   EXPECT_EQ(forbidden.status, 1);
   EXPECT_EQ(absent.status, 1);
   const auto id = mine.value("id", "");
@@ -260,7 +253,7 @@ TEST(Protocol, AnotherUserIsToldWhatToDo) {
     as_if_absent.replace(at, id.size(), "0123456789abcdef");
   EXPECT_NE(absent.err.find("no session '0123456789abcdef'"), std::string::npos) << absent;
   EXPECT_EQ(as_if_absent, absent.err) << "the answers tell the two cases apart";
-  EXPECT_EQ(as_nobody({"drain"}).status, 1);
+  EXPECT_EQ(daemon.ptyctl_as_nobody({"drain"}).status, 1);
   EXPECT_EQ(client.request("status", {{"session", "mine"}}).result.value("state", ""), "active");
 }
 

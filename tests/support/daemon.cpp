@@ -109,6 +109,15 @@ Arguments Daemon::ptyctl_command(const Arguments& arguments) const {
   return all;
 }
 
+RunResult Daemon::ptyctl_as_nobody(const Arguments& arguments) const {
+  namespace fs = std::filesystem;
+  fs::permissions(folder_.path(), fs::perms(0755));
+  fs::permissions(runtime_dir(), fs::perms(0755));
+  Arguments command{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+  for (const auto& word : ptyctl_command(arguments)) command.push_back(word);
+  return run(command);
+}
+
 RunResult Daemon::ptyctl(const Arguments& arguments, std::string_view input) const {
   return run(ptyctl_command(arguments), {}, input);
 }

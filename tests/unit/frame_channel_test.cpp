@@ -331,6 +331,35 @@ TEST_F(FrameChannelTest, PausedItReportsThePeersLeavingAfterWhatThePeerSaid) {
   EXPECT_EQ(frames, std::vector<std::string>{"last words"});
 }
 
+TEST_F(FrameChannelTest, KnowsSinceWhenItsPeerOwesSomething) {
+  EXPECT_FALSE(channel->stalled_since());
+  const auto bytes = encode_frame(FrameType::kInput, as_bytes("whole"));
+  const auto begin = Clock::now();
+  ASSERT_EQ(::send(peer.get(), bytes.data(), 3, 0), 3);
+  ASSERT_TRUE(run_until(loop, [&] { return channel->stalled_since().has_value(); }));
+  const auto since = *channel->stalled_since();
+  EXPECT_GE(since, begin);
+  // More of the same frame is no excuse.
+  ASSERT_EQ(::send(peer.get(), bytes.data() + 3, 1, 0), 1);
+  ASSERT_TRUE(run_until(loop, [&] { return channel->unread() == 4; }));
+  EXPECT_EQ(channel->stalled_since(), since);
+  ASSERT_EQ(::send(peer.get(), bytes.data() + 4, bytes.size() - 4, 0),
+            static_cast<ssize_t>(bytes.size() - 4));
+  ASSERT_TRUE(run_until(loop, [&] { return frames.size() == 1; }));
+  EXPECT_FALSE(channel->stalled_since());
+
+  while (channel->queued() == 0) channel->send(FrameType::kOutput, Bytes(10'000, 'x'));
+  const auto unread_since = channel->stalled_since();
+  ASSERT_TRUE(unread_since);
+  channel->send(FrameType::kOutput, Bytes(10'000, 'x'));
+  EXPECT_EQ(channel->stalled_since(), unread_since);
+  ASSERT_TRUE(run_until(loop, [&] {
+    (void)peer_reads();
+    return channel->queued() == 0;
+  }));
+  EXPECT_FALSE(channel->stalled_since());
+}
+
 TEST_F(FrameChannelTest, ChangesHandsWithinACallback) {
   std::vector<std::string> second;
   on_frame = [&] {

@@ -70,12 +70,12 @@ TEST(Requests, AStopWaitsForThoseUnderWayWithinItsBound) {
   const auto hosts = daemon.hosts();
   ASSERT_EQ(hosts.size(), 1U);
   ASSERT_EQ(::kill(hosts.front(), SIGSTOP), 0);
-  const auto capture = client.begin_request("capture", {{"session", "hung"}});
+  const auto send = client.begin_request("send", {{"session", "hung"}}, "lost\n");
   ASSERT_TRUE(eventually(
       [&] { return daemon.connect().request("health").result.value("clients", 0) == 2; }));
   ASSERT_TRUE(daemon.signal(SIGTERM));
   EXPECT_TRUE(daemon.wait_for_log("Finishing 1 request, within 500ms"));
-  const auto answer = client.wait_answer(capture);
+  const auto answer = client.wait_answer(send);
   EXPECT_TRUE(answer.answered && answer.error.is_object()) << "dropped silently";
   EXPECT_TRUE(daemon.wait_exit());
   EXPECT_TRUE(daemon.wait_for_log("1 request not finished in time; going on"));

@@ -56,7 +56,8 @@ Environment Daemon::environment() const {
       {"DBUS_SESSION_BUS_ADDRESS", bus},
       {"XDG_RUNTIME_DIR", folder_ / "xdg"},
       // Into files, since nobody reads the standard error of a session host.
-      {"ASAN_OPTIONS", report},
+      // A smaller quarantine than the usual 256 MiB, so that memory in use can be judged.
+      {"ASAN_OPTIONS", report + ":quarantine_size_mb=16"},
       {"UBSAN_OPTIONS", report + ":print_stacktrace=1"},
   };
   for (const char* name : kNotForTheDaemon) environment[name] = std::nullopt;

@@ -195,7 +195,8 @@ void Attachment::on_closed(const std::string& reason) {
 void Attachment::on_notice(const Frame& frame) {
   const auto message = decode_message(frame.payload);
   if (phase_ != Phase::kAttached || !message) return;
-  if (text_of(message->json, "type") != "server.shutdown") return;
+  const auto type = text_of(message->json, "type");
+  if (type != "server.shutdown" && type != "machine.shutdown") return;
   const auto seconds = (number_of(message->json, "gracePeriodMs") + 999) / 1000;
   const auto text = printable(text_of(message->json, "message"));
   screen_.notify("[ptyd: " + text + ", " + std::to_string(seconds) + " s left]",

@@ -18,7 +18,7 @@ std::string details(const Json& event, const std::string& type) {
   }
   if (type == "state") return text_of(event, "from") + " -> " + text_of(event, "to");
   if (type == "drain.progress") return drain_progress(event);
-  if (type == "server.shutdown") {
+  if (type == "server.shutdown" || type == "machine.shutdown") {
     const std::chrono::milliseconds grace(number_of(event, "gracePeriodMs"));
     return text_of(event, "message") + ", " + format_duration(grace) + " left";
   }

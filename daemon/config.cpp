@@ -183,6 +183,11 @@ const Key kKeys[] = {
        return set_duration(c.stop.session_timeout, t, milliseconds(1), kDay);
      },
      [](const Config& c) { return format_duration(c.stop.session_timeout); }},
+    {"stop.warning",
+     [](Config& c, const std::string& t) {
+       return set_duration(c.stop.warning, t, milliseconds(0), kDay);
+     },
+     [](const Config& c) { return format_duration(c.stop.warning); }},
     {"drain.grace",
      [](Config& c, const std::string& t) {
        return set_duration(c.drain.grace, t, milliseconds(0), 30 * kDay);

@@ -45,6 +45,7 @@ struct Config {
   struct {
     std::chrono::milliseconds request_timeout{3000};
     std::chrono::milliseconds session_timeout{90'000};
+    std::chrono::milliseconds warning{3000};
   } stop;
   struct {
     std::chrono::milliseconds grace{300'000};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <chrono>
 #include <functional>
 
 #include "common/event_loop.hpp"
@@ -29,6 +30,9 @@ struct Core {
   LogLimits misdeeds{};
   // Called when their number has changed; the bus's to set.
   std::function<void()> on_connections_changed = [] {};
+  // Called when the machine is about to shut down, and waits so long; the bus's to set.
+  std::function<void(std::chrono::milliseconds)> on_machine_shutdown =
+      [](std::chrono::milliseconds) {};
 
   // Who is attached somewhere or connected.
   [[nodiscard]] std::size_t client_count() const { return sessions.viewers() + connections(); }

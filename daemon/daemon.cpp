@@ -55,6 +55,7 @@ Daemon::Daemon(Scope scope, Paths paths, const Config& config, const Environment
       metrics_(sessions_, lifecycle_),
       core_{loop_, identity_, sessions_, lifecycle_, requests_, metrics_},
       server_(core_, config),
+      shutdown_warning_(core_, config, [this](const Json& event) { return server_.broadcast(event); }),
       config_reader_(loop_) {
   identity_.socket = listener_.path();
   starter_.set_program(required_program(config));
@@ -80,6 +81,8 @@ int Daemon::run() {
   if (!bus_) log::warn("Not on D-Bus: " + problem + "; the socket serves all the same");
   listener_.start(loop_, [this](UniqueFd socket) { server_.on_connection(std::move(socket)); });
   lifecycle_.become_running();
+  // Without systemd it is not told of.
+  if (systemd_) shutdown_warning_.watch();
   log::info(std::string("ptyd ") + kVersion + " is ready on " + listener_.path() +
                 (listener_.passed() ? " (passed by the service manager)" : ""),
             {}, log::Event::kDaemonReady);
@@ -153,6 +156,7 @@ void Daemon::on_reloaded(const ConfigResult& result) {
     sessions_.configure(result.config);
     lifecycle_.configure(result.config);
     server_.configure(result.config);
+    shutdown_warning_.configure(result.config);
     if (auto program = find_session_program(result.config.sessions.program); !program.empty())
       starter_.set_program(program);
     log::info("The new configuration is in force");

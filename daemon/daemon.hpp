@@ -19,6 +19,7 @@
 #include "daemon/server.hpp"
 #include "daemon/service_manager.hpp"
 #include "daemon/session_manager.hpp"
+#include "daemon/shutdown_warning.hpp"
 #include "daemon/systemd.hpp"
 #include "daemon/worker.hpp"
 
@@ -58,6 +59,7 @@ class Daemon {
   Core core_;
   Server server_;
   std::unique_ptr<FrontEnd> bus_;
+  ShutdownWarning shutdown_warning_;
   Worker config_reader_;
   bool asking_for_job_ = false;
   bool reloading_ = false;

@@ -54,6 +54,7 @@ const char* message_id(Event event) {
     case Event::kQueueStarting: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e22";
     case Event::kQueueCompleted: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e23";
     case Event::kQueueFailed: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e24";
+    case Event::kMachineShutdown: return "861a5f860a664be1b51571e2e7a30300";
   }
   return nullptr;
 }

@@ -39,6 +39,7 @@ enum class Event {
   kQueueStarting,
   kQueueCompleted,
   kQueueFailed,
+  kMachineShutdown,
 };
 
 // Starts the log. Lines go through a bounded queue to a thread of their own, because a journal or a

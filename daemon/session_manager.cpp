@@ -392,11 +392,11 @@ void SessionManager::end(const SessionPtr& session, std::chrono::milliseconds at
   changed(session);
 }
 
-std::size_t SessionManager::notify_viewers(const Json& event) {
+std::size_t SessionManager::notify_viewers(const Json& event, Viewers who) {
   const auto text = to_text(event);
   std::size_t count = 0;
   for (const auto& [id, session] : registry_.all()) {
-    if (!session->ends_with_daemon()) continue;
+    if (who == Viewers::kOfEnding && !session->ends_with_daemon()) continue;
     count += session->viewers;
     const auto it = hosts_.find(id);
     if (it != hosts_.end() && it->second->link && it->second->ready) it->second->link->notice(text);

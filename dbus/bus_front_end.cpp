@@ -66,9 +66,13 @@ class BusFrontEnd final : public FrontEnd, private SessionObserver, private Life
     core.on_connections_changed = [this] {
       if (parts_) parts_->manager.change();
     };
+    core.on_machine_shutdown = [this](std::chrono::milliseconds warning) {
+      if (parts_) parts_->manager.tell_machine_shutdown(warning);
+    };
   }
 
   ~BusFrontEnd() override {
+    core_.on_machine_shutdown = [](std::chrono::milliseconds) {};
     core_.on_connections_changed = [] {};
     core_.lifecycle.remove_observer(this);
     core_.sessions.remove_observer(this);

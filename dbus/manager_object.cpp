@@ -137,6 +137,11 @@ void ManagerObject::tell_progress(const DrainProgress& progress) {
   change();
 }
 
+void ManagerObject::tell_machine_shutdown(std::chrono::milliseconds warning) {
+  connection_.send(
+      [this, warning] { emitMachineShutdown(static_cast<std::uint64_t>(warning.count())); });
+}
+
 void ManagerObject::CreateSession(sdbus::Result<std::string, sdbus::ObjectPath>&& result,
                                   std::map<std::string, sdbus::Variant> properties) {
   using CreateReply = Reply<std::string, sdbus::ObjectPath>;

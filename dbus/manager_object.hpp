@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +30,7 @@ class ManagerObject final
   void tell_queued(const std::string& id);
   void tell_queue_change(const std::string& id, const std::string& state);
   void tell_progress(const DrainProgress& progress);
+  void tell_machine_shutdown(std::chrono::milliseconds warning);
 
  private:
   using SessionRow = sdbus::Struct<std::string, std::string, std::uint32_t, std::string,

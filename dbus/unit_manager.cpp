@@ -20,8 +20,6 @@ constexpr char kUnit[] = "org.freedesktop.systemd1.Unit";
 constexpr char kJob[] = "org.freedesktop.systemd1.Job";
 constexpr char kUnitExists[] = "org.freedesktop.systemd1.UnitExists";
 constexpr char kProperties[] = "org.freedesktop.DBus.Properties";
-// For systemd to answer a call.
-constexpr std::chrono::seconds kCallTimeout{10};
 
 using AuxiliaryUnits = std::vector<sdbus::Struct<std::string, UnitProperties>>;
 
@@ -55,7 +53,7 @@ UnitManager::UnitManager(EventLoop& loop, bool system)
                        [this] {
                          answer_own_job(Error{ErrorCode::kTimeout, "systemd does not answer"});
                        }),
-      connector_(loop),
+      opener_(loop),
       explainer_(loop) {
   connect();
 }
@@ -74,56 +72,40 @@ void UnitManager::with_link(Task task) {
 
 void UnitManager::connect() {
   if (std::exchange(connecting_, true)) return;
-  struct Opened {
-    std::unique_ptr<sdbus::IConnection> connection;
-    std::unique_ptr<sdbus::IProxy> manager;  // goes before its connection
-    std::string problem;
+  const auto prepare = [this](sdbus::IProxy& manager) {
+    manager.uponSignal("JobRemoved")
+        .onInterface(kManager)
+        .call([this](std::uint32_t, const sdbus::ObjectPath&, const std::string& unit,
+                     const std::string& result) { on_job_removed(unit, result); });
+    manager.uponSignal("UnitRemoved")
+        .onInterface(kManager)
+        .call([this](const std::string& unit, const sdbus::ObjectPath&) { on_unit_removed(unit); });
   };
-  const auto opened = std::make_shared<Opened>();
-  const auto job = [opened, system = system_, this] {
+  opener_.open(system_, kSystemd, kSystemdPath, prepare,
+               [this](BusOpener::Opened& opened) { on_opened(opened); });
+}
+
+void UnitManager::on_opened(BusOpener::Opened& opened) {
+  connecting_ = false;
+  if (opened.problem.empty()) {
     try {
-      opened->connection =
-          system ? sdbus::createSystemBusConnection() : sdbus::createSessionBusConnection();
-      opened->connection->setMethodCallTimeout(kCallTimeout);
-      opened->manager = sdbus_compat::make_proxy(*opened->connection, kSystemd, kSystemdPath);
-      // Called from the loop, once the connection is driven by it.
-      opened->manager->uponSignal("JobRemoved")
-          .onInterface(kManager)
-          .call([this](std::uint32_t, const sdbus::ObjectPath&, const std::string& unit,
-                       const std::string& result) { on_job_removed(unit, result); });
-      opened->manager->uponSignal("UnitRemoved")
-          .onInterface(kManager)
-          .call(
-              [this](const std::string& unit, const sdbus::ObjectPath&) { on_unit_removed(unit); });
-      sdbus_compat::finish_registration(*opened->manager);
-    } catch (const sdbus::Error& e) {
-      opened->problem = e.getMessage();
+      link_ = std::make_unique<Link>(loop_, std::move(opened.connection), std::move(opened.proxy),
+                                     [this](const std::string& reason) { on_lost(reason); });
+      link_->bus.start();
+      // Without it systemd sends no signals.
+      link_->bus.send([this] {
+        link_->manager->callMethodAsync("Subscribe")
+            .onInterface(kManager)
+            .uponReplyInvoke([](sdbus_compat::ReplyError) {});
+      });
+    } catch (const std::exception& e) {
+      link_.reset();
+      opened.problem = e.what();
     }
-  };
-  connector_.post(job, [this, opened] {
-    connecting_ = false;
-    if (opened->problem.empty()) {
-      try {
-        link_ =
-            std::make_unique<Link>(loop_, std::move(opened->connection), std::move(opened->manager),
-                                   [this](const std::string& reason) { on_lost(reason); });
-        link_->bus.start();
-        // Without it systemd sends no signals.
-        link_->bus.send([this] {
-          link_->manager->callMethodAsync("Subscribe")
-              .onInterface(kManager)
-              .uponReplyInvoke([](sdbus_compat::ReplyError) {});
-        });
-      } catch (const std::exception& e) {
-        link_.reset();
-        opened->problem = e.what();
-      }
-    }
-    if (opened->problem.empty()) return on_connected(link_.get());
-    opened->manager.reset();
-    log::warn("Cannot reach systemd: " + opened->problem);
-    on_connected(Error{ErrorCode::kStartFailed, "cannot reach systemd: " + opened->problem});
-  });
+  }
+  if (opened.problem.empty()) return on_connected(link_.get());
+  log::warn("Cannot reach systemd: " + opened.problem);
+  on_connected(Error{ErrorCode::kStartFailed, "cannot reach systemd: " + opened.problem});
 }
 
 void UnitManager::on_connected(const Result<Link*>& link) {

@@ -11,6 +11,7 @@
 #include "daemon/result.hpp"
 #include "daemon/worker.hpp"
 #include "dbus/bus_connection.hpp"
+#include "dbus/bus_opener.hpp"
 
 namespace ptyd {
 
@@ -60,6 +61,7 @@ class UnitManager {
 
   void with_link(Task task);
   void connect();
+  void on_opened(BusOpener::Opened& opened);
   void on_connected(const Result<Link*>& link);
   void on_lost(const std::string& reason);
   void request_start(const std::string& unit);
@@ -83,7 +85,7 @@ class UnitManager {
   Completion<std::string> own_job_;  // who has asked for it
   Timer own_job_overdue_;
   std::unique_ptr<Link> link_;
-  Worker connector_;
+  BusOpener opener_;
   Worker explainer_;
 };
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What people are told when the machine shuts down, and when.
+#include <gtest/gtest.h>
+
+#include "tests/support/sessions.hpp"
+#include "tests/support/temp_dir.hpp"
+#include "tests/system/daemon.hpp"
+
+namespace ptyd::test {
+namespace {
+
+constexpr char kSeen[] = "/var/lib/ptyd-test/seen";
+
+bool holds_the_lock() {
+  return run({"systemd-inhibit", "--list", "--no-pager", "--no-legend"})
+             .out.find("Warning the users of terminal sessions") != std::string::npos;
+}
+
+// Everything this boot has logged about the daemon, after the machine has booted again.
+std::string log_of_the_boot_before() {
+  return run({"journalctl", "--boot=-1", "--no-pager", "--quiet", "--output=cat",
+              "--unit=ptyd.service"})
+      .out;
+}
+
+// Reads the event of a shutdown that has begun, while the machine is held up.
+testing::AssertionResult was_warned(ProtocolClient& client, int grace_ms) {
+  const auto event = client.next_event("machine.shutdown");
+  if (!event) return testing::AssertionFailure() << "no warning";
+  if (event->value("gracePeriodMs", -1) == grace_ms) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << *event;
+}
+
+// Ends the machine as an admin does, and leaves word for the second half of what came of `seen`.
+template <typename Seen>
+void power_off_then(const std::string& next, Seen seen) {
+  ASSERT_EQ(run({"systemctl", "--no-block", "poweroff"}).status, 0);
+  write_file(kSeen, seen() ? "warned\n" : "not warned\n");
+  end_machine_then(next);
+}
+
+TEST(Shutdown, WhoIsAttachedIsWarnedBeforeAnythingStops) {
+  start_socket();
+  ASSERT_TRUE(eventually(holds_the_lock));
+  auto client = client_of("alice");
+  create_shell(client, "shell");
+  auto viewer = client_of("alice");
+  ASSERT_TRUE(viewer.attach("shell"));
+  Process bus({"busctl", "--no-pager", "monitor", "org.ptyd1"});
+  ASSERT_TRUE(bus.err().wait_for_regex("Monitoring bus message stream"));
+  power_off_then("Shutdown.DISABLED_AfterTheWarning", [&] {
+    const auto told = was_warned(viewer, 3000);
+    EXPECT_TRUE(told);
+    const auto connected = was_warned(client, 3000);
+    EXPECT_TRUE(connected);
+    const auto signalled = bus.out().wait_for_regex("MachineShutdown");
+    EXPECT_TRUE(signalled);
+    // Nothing is stopped yet: the session answers.
+    const bool answers = shell_answers(viewer, "still-here");
+    EXPECT_TRUE(answers);
+    return told && connected && signalled && answers;
+  });
+}
+TEST(Shutdown, DISABLED_AfterTheWarning) {
+  EXPECT_EQ(read_file(kSeen), "warned\n");
+  const auto log = log_of_the_boot_before();
+  const auto warned = log.find("The machine is shutting down; told 1 attached");
+  const auto stopped = log.find("Received SIGTERM, shutting down gracefully...");
+  EXPECT_LT(warned, stopped) << log;
+  EXPECT_NE(stopped, std::string::npos) << log;
+  EXPECT_NE(log.find("Graceful shutdown complete"), std::string::npos) << log;
+}
+
+TEST(Shutdown, NobodyAttachedHoldsNothingUp) {
+  start_socket();
+  ASSERT_TRUE(eventually(holds_the_lock));
+  auto client = client_of("alice");
+  create_shell(client, "shell");
+  power_off_then("Shutdown.DISABLED_AfterNothingWasHeldUp",
+                 [&] { return static_cast<bool>(was_warned(client, 0)); });
+}
+TEST(Shutdown, DISABLED_AfterNothingWasHeldUp) {
+  EXPECT_EQ(read_file(kSeen), "warned\n");
+  EXPECT_NE(log_of_the_boot_before().find("holding it up for 0"), std::string::npos);
+}
+
+// A daemon that follows another, and one that was killed, warn as well.
+TEST(Shutdown, EveryDaemonHoldsItsLock) {
+  start_socket();
+  ASSERT_TRUE(eventually(holds_the_lock));
+  ASSERT_EQ(systemctl({"restart", "ptyd.service"}).status, 0);
+  EXPECT_TRUE(eventually(holds_the_lock));
+  const auto pid = daemon_pid();
+  ASSERT_EQ(::kill(pid, SIGKILL), 0);
+  ASSERT_TRUE(wait_daemon_other_than(pid));
+  EXPECT_TRUE(eventually(holds_the_lock));
+  ASSERT_EQ(systemctl({"stop", "ptyd.service", "ptyd.socket"}).status, 0);
+  EXPECT_TRUE(eventually([] { return !holds_the_lock(); }));
+}
+
+}  // namespace
+}  // namespace ptyd::test

@@ -55,7 +55,8 @@ Daemon::Daemon(Scope scope, Paths paths, const Config& config, const Environment
       metrics_(sessions_, lifecycle_),
       core_{loop_, identity_, sessions_, lifecycle_, requests_, metrics_},
       server_(core_, config),
-      shutdown_warning_(core_, config, [this](const Json& event) { return server_.broadcast(event); }),
+      shutdown_warning_(core_, config,
+                        [this](const Json& event) { return server_.broadcast(event); }),
       config_reader_(loop_) {
   identity_.socket = listener_.path();
   starter_.set_program(required_program(config));

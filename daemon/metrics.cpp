@@ -97,10 +97,11 @@ void add_requests(Exposition& out, const Requests& requests) {
 void add_queue(Exposition& out, const Queue& queue) {
   std::map<QueueState, std::uint64_t> of_state;
   for (const auto* entry : queue.visible_to({.uid = 0, .label = {}})) ++of_state[entry->state];
-  out.family("ptyd_queue_entries", "gauge",
-             "Create requests that wait for the end of a drain or were started after one, by state.");
-  for (const auto state : {QueueState::kPending, QueueState::kProcessing, QueueState::kCompleted,
-                           QueueState::kFailed})
+  out.family(
+      "ptyd_queue_entries", "gauge",
+      "Create requests that wait for the end of a drain or were started after one, by state.");
+  for (const auto state :
+       {QueueState::kPending, QueueState::kProcessing, QueueState::kCompleted, QueueState::kFailed})
     out.labelled("state", to_string(state), of_state[state]);
 }
 

@@ -177,11 +177,11 @@ void Server::drop_stalled() {
       stalled.push_back(number);
   for (const auto number : stalled) {
     const auto& connection = *connections_.at(number);
-    log_misdeed(connection.peer.uid, "Client " + std::to_string(number) +
-                                         (connection.channel->queued() > 0
-                                              ? " does not read its answers"
-                                              : " leaves a request unfinished") +
-                                         "; closing its connection");
+    log_misdeed(connection.peer.uid,
+                "Client " + std::to_string(number) +
+                    (connection.channel->queued() > 0 ? " does not read its answers"
+                                                      : " leaves a request unfinished") +
+                    "; closing its connection");
     remove(number);
   }
   if (!connections_.empty()) stall_check_.start(kStallCheckEvery);

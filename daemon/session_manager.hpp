@@ -135,7 +135,8 @@ class SessionManager {
   // `at_most` shortens its stop timeout.
   void end(const SessionPtr& session,
            std::chrono::milliseconds at_most = std::chrono::milliseconds::max());
-  // To every attached client, or those of the sessions that end with the daemon; how many there are.
+  // To every attached client, or those of the sessions that end with the daemon; how many there
+  // are.
   enum class Viewers { kOfEnding, kAll };
   std::size_t notify_viewers(const Json& event, Viewers who = Viewers::kOfEnding);
   [[nodiscard]] std::size_t viewers() const;

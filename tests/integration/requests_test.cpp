@@ -108,8 +108,8 @@ std::set<std::string> families(const std::string& text) {
       continue;
     }
     if (line.starts_with("# TYPE ")) {
-      EXPECT_TRUE(std::regex_match(line, std::regex("# TYPE " + family +
-                                                    " (counter|gauge|summary)")))
+      EXPECT_TRUE(
+          std::regex_match(line, std::regex("# TYPE " + family + " (counter|gauge|summary)")))
           << line;
       continue;
     }
@@ -137,8 +137,7 @@ TEST(Metrics, CountWhatHappens) {
   for (const char* name : {"polite", "stubborn"})
     ASSERT_TRUE(client.request("terminate", {{"session", name}}).result.is_object());
   ASSERT_TRUE(client.request("drain").result.is_object());
-  ASSERT_TRUE(client
-                  .request("create", {{"name", "later"}, {"command", {"true"}}, {"queue", true}})
+  ASSERT_TRUE(client.request("create", {{"name", "later"}, {"command", {"true"}}, {"queue", true}})
                   .result.is_object());
 
   auto text = metrics(client);

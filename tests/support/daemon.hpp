@@ -61,8 +61,8 @@ class Daemon {
   // The command line of ptyctl for this daemon, for Process and Terminal.
   [[nodiscard]] Arguments ptyctl_command(const Arguments& arguments) const;
   RunResult ptyctl(const Arguments& arguments, std::string_view input = {}) const;
-  // The same by a user that is neither root nor the daemon's. Needs root; the folders are opened for
-  // it.
+  // The same by a user that is neither root nor the daemon's. Needs root; the folders are opened
+  // for it.
   RunResult ptyctl_as_nobody(const Arguments& arguments) const;
   // What `ptyctl --json=short …` prints; throws std::runtime_error when it fails.
   [[nodiscard]] Json json(const Arguments& arguments) const;

@@ -197,11 +197,13 @@ ProtocolClient connect_as(const std::string& user, const std::string& socket) {
   return ProtocolClient(std::move(connection));
 }
 
-void end_machine_then(const std::string& next, const std::string& verb) {
+void end_machine_then(const std::string& next, const std::string& verb,
+                      const std::function<void()>& meanwhile) {
   write_file("/var/lib/ptyd-test/next", next);
   ::sync();
   const auto result = systemctl({"--no-block", verb});
   if (result.status != 0) throw std::runtime_error(verb + ": " + result.err);
+  meanwhile();
   // Until systemd ends this test like any other service.
   while (true) ::pause();
 }

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -58,9 +59,12 @@ void enable_linger(const std::string& user);
 // A client of the daemon that the daemon takes for this user's. Throws std::system_error.
 ProtocolClient connect_as(const std::string& user, const std::string& socket = kSystemSocket);
 
-// Ends the machine ("poweroff" or "reboot"), and this test with it. The machine boots again, with
-// the disk as it was left, for the test `next`: its result is the result. Such a second half is
-// named "Suite.DISABLED_Name", so that it is never run for itself.
-[[noreturn]] void end_machine_then(const std::string& next, const std::string& verb = "poweroff");
+// Ends the machine ("poweroff" or "reboot"), and this test with it, which does `meanwhile` if it is
+// left the time. The machine boots again, with the disk as it was left, for the test `next`: its
+// result is the result. Such a second half is named "Suite.DISABLED_Name", so that it is never run
+// for itself.
+[[noreturn]] void end_machine_then(
+    const std::string& next, const std::string& verb = "poweroff",
+    const std::function<void()>& meanwhile = [] {});
 
 }  // namespace ptyd::test

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What people are told when the machine shuts down, and when.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "tests/support/sessions.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -31,12 +33,13 @@ testing::AssertionResult was_warned(ProtocolClient& client, int grace_ms) {
   return testing::AssertionFailure() << *event;
 }
 
-// Ends the machine as an admin does, and leaves word for the second half of what came of `seen`.
+// Ends the machine, and leaves word for the second half of what came of `seen`.
 template <typename Seen>
-void power_off_then(const std::string& next, Seen seen) {
-  ASSERT_EQ(run({"systemctl", "--no-block", "poweroff"}).status, 0);
-  write_file(kSeen, seen() ? "warned\n" : "not warned\n");
-  end_machine_then(next);
+[[noreturn]] void power_off_then(const std::string& next, Seen seen) {
+  end_machine_then(next, "poweroff", [&] {
+    write_file(kSeen, seen() ? "warned\n" : "not warned\n");
+    ::sync();
+  });
 }
 
 TEST(Shutdown, WhoIsAttachedIsWarnedBeforeAnythingStops) {

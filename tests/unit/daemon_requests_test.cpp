@@ -97,8 +97,8 @@ TEST_F(RequestsTest, OneThatGoesWhileAnotherIsRefusedIsNotRefused) {
 
 // Who is asked to refuse may not be able to, when its client has left.
 TEST_F(RequestsTest, OneThatCannotBeRefusedDoesNotHoldUpTheOthers) {
-  const auto lost = requests.begin("wait", kCaller, Request::Kind::kWaits,
-                                   [](Request&, const Error&) {});
+  const auto lost =
+      requests.begin("wait", kCaller, Request::Kind::kWaits, [](Request&, const Error&) {});
   const auto other = begin("wait", Request::Kind::kWaits);
   requests.refuse_all({ErrorCode::kShuttingDown, "ptyd is shutting down"});
   EXPECT_EQ(refused, std::vector<std::string>{other->id()});

@@ -55,6 +55,11 @@ TEST(EventText, IsOnePrintableLine) {
       event_line(Json{{"type", "session.new"},
                       {"session", {{"name", "a\nb"}, {"user", "eve"}, {"state", "active"}}}});
   EXPECT_NE(line.find("session.new a\\x0ab of eve: active"), std::string::npos) << line;
+  EXPECT_NE(event_line(Json{{"type", "machine.shutdown"},
+                            {"message", "The machine is shutting down"},
+                            {"gracePeriodMs", 3000}})
+                .find("The machine is shutting down, 3s left"),
+            std::string::npos);
   EXPECT_NE(event_line(Json{{"type", "state"}, {"from", "running"}, {"to", "draining"}})
                 .find("running -> draining"),
             std::string::npos);

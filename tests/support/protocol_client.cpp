@@ -150,10 +150,10 @@ std::optional<Json> ProtocolClient::next_event(const std::string& type,
       events_.pop_front();
       if (type.empty() || event.value("type", "") == type) return event;
     }
-    const auto frame =
-        next_frame(FrameType::kEvent, std::chrono::milliseconds(deadline.poll_timeout()));
+    const auto frame = next_frame(std::chrono::milliseconds(deadline.poll_timeout()));
     if (!frame) return std::nullopt;
-    if (const auto message = decode_message(frame->payload)) events_.push_back(message->json);
+    take_answer_frame(*frame);
+    take_session_frame(*frame);
   }
 }
 

@@ -66,7 +66,7 @@ class ProtocolClient {
   std::int64_t begin_request(const std::string& method, const Json& params = Json::object(),
                              std::string_view body = {});
   Answer wait_answer(std::int64_t id, std::chrono::milliseconds timeout = kPatience);
-  // The next EVENT, of this type unless it is empty.
+  // The next EVENT, or NOTICE of a session, of this type unless it is empty.
   std::optional<Json> next_event(const std::string& type = {},
                                  std::chrono::milliseconds timeout = kPatience);
 

@@ -156,11 +156,13 @@ struct SessionSpec {
   std::uint32_t stop_timeout_ms = 0;  // from being asked to SIGKILL
   std::uint32_t idle_after_ms = 0;    // without input or output
   std::int64_t created_at = 0;        // wall clock, microseconds since 1970
+  // A drain ends it at once. For the daemon: the host keeps it, as all of this, for the next one.
+  std::uint8_t terminate_on_drain = 0;
   template <typename F>
   void fields(F&& f) {
     f(id), f(name), f(command), f(environment), f(cwd), f(term), f(rows), f(columns);
     f(login_shell), f(scrollback), f(stop_input), f(stop_timeout_ms), f(idle_after_ms);
-    f(created_at);
+    f(created_at), f(terminate_on_drain);
   }
 };
 

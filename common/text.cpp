@@ -294,4 +294,8 @@ std::optional<int> parse_signal(std::string_view text) {
   return std::nullopt;
 }
 
+std::string plural(std::size_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
 }  // namespace ptyd

@@ -10,6 +10,9 @@
 
 namespace ptyd {
 
+// "1 session", "2 sessions".
+std::string plural(std::size_t count, const char* noun);
+
 // Text as a person or a table may see it: control characters, DEL and bytes that are no UTF-8
 // become \xNN, a backslash stays. Strangers choose names, commands and titles.
 std::string printable(std::string_view text);

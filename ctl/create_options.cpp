@@ -168,6 +168,7 @@ Json create_params(const CreateOptions& options, std::optional<TerminalSize> fal
   if (const auto timeout = parse_duration(options.stop_timeout))
     params["stopTimeoutMs"] = timeout->count();
   if (const auto size = parse_size(options.scrollback)) params["scrollbackBytes"] = *size;
+  if (!options.on_drain.empty()) params["onDrain"] = options.on_drain;
   if (options.queue) params["queue"] = true;
   return params;
 }

@@ -23,6 +23,7 @@ struct CreateOptions {
   std::string stop_input;
   std::string stop_timeout;
   std::string scrollback;
+  std::string on_drain;
   bool queue = false;
   std::vector<std::string> command;  // empty: the login shell
 };

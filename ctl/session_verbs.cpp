@@ -122,6 +122,10 @@ void add_new(CLI::App& app, Cli& cli) {
       ->check(new_name_problem);
   verb->add_flag("-d,--detach", options->detach, "Do not attach, print the session's name");
   add_session_options(*verb, create);
+  verb->add_option("--on-drain", create.on_drain,
+                   "When the daemon drains: wait for it or terminate it")
+      ->type_name("wait|terminate")
+      ->check(CLI::IsMember({"wait", "terminate"}));
   verb->add_flag("--queue", create.queue, "If the daemon drains, start it when that is over");
   verb->add_option("stray", options->stray)->group("");
   verb->callback([&cli, options] {

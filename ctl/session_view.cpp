@@ -52,6 +52,7 @@ SessionView::SessionView(const Json& json)
       ended_by(text_of(json, "endedBy")),
       stop_input(text_of(json, "stopInput")),
       unit(text_of(json, "unit")),
+      on_drain(text_of(json, "onDrain")),
       uid(number_of(json, "uid")),
       command(texts_of(json, "command")),
       pid(number_of(json, "pid")),

@@ -23,7 +23,7 @@ std::optional<WallTime> time_of(const Json& object, const char* key);
 struct SessionView {
   explicit SessionView(const Json& json);
 
-  std::string id, name, user, state, cwd, terminal, ended_by, stop_input, unit;
+  std::string id, name, user, state, cwd, terminal, ended_by, stop_input, unit, on_drain;
   std::int64_t uid = 0;
   std::vector<std::string> command;
   std::int64_t pid = 0, host_pid = 0, clients = 0, rows = 0, columns = 0;

@@ -150,6 +150,7 @@ void Client::create(Params& params, const Message&, const Pending& pending) {
   if (const auto ms = params.number("stopTimeoutMs"))
     request.stop_timeout = std::chrono::milliseconds(*ms);
   request.scrollback = params.number("scrollbackBytes", std::numeric_limits<std::int64_t>::max());
+  request.on_drain = params.text("onDrain");
   request.queue = params.flag("queue");
   if (auto good = params.finish(); !good) return pending.fail(good.error());
   core_.sessions.create(caller_, request, [pending](const Result<SessionPtr>& created) {

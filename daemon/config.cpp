@@ -86,6 +86,9 @@ constexpr std::array<std::pair<const char*, QueueChoice>, 3> kQueueChoices{{
     {"never", QueueChoice::kNever},
 }};
 
+constexpr std::array<std::pair<const char*, bool>, 2> kOnDrain{
+    {{"wait", false}, {"terminate", true}}};
+
 template <typename Words, typename T>
 std::string set_word(T& out, const std::string& text, const Words& words) {
   std::string expected;
@@ -173,11 +176,21 @@ const Key kKeys[] = {
        return set_duration(c.sessions.idle_after, t, milliseconds(1), kDay);
      },
      [](const Config& c) { return format_duration(c.sessions.idle_after); }},
+    {"sessions.on_drain",
+     [](Config& c, const std::string& t) {
+       return set_word(c.sessions.terminate_on_drain, t, kOnDrain);
+     },
+     [](const Config& c) { return get_word(c.sessions.terminate_on_drain, kOnDrain); }},
     {"stop.request_timeout",
      [](Config& c, const std::string& t) {
        return set_duration(c.stop.request_timeout, t, milliseconds(0), kDay);
      },
      [](const Config& c) { return format_duration(c.stop.request_timeout); }},
+    {"stop.grace",
+     [](Config& c, const std::string& t) {
+       return set_duration(c.stop.grace, t, milliseconds(0), kDay);
+     },
+     [](const Config& c) { return format_duration(c.stop.grace); }},
     {"stop.session_timeout",
      [](Config& c, const std::string& t) {
        return set_duration(c.stop.session_timeout, t, milliseconds(1), kDay);
@@ -193,6 +206,11 @@ const Key kKeys[] = {
        return set_duration(c.drain.grace, t, milliseconds(0), 30 * kDay);
      },
      [](const Config& c) { return format_duration(c.drain.grace); }},
+    {"drain.request_timeout",
+     [](Config& c, const std::string& t) {
+       return set_duration(c.drain.request_timeout, t, milliseconds(0), kDay);
+     },
+     [](const Config& c) { return format_duration(c.drain.request_timeout); }},
     {"drain.queue",
      [](Config& c, const std::string& t) { return set_word(c.drain.queue, t, kQueueChoices); },
      [](const Config& c) { return get_word(c.drain.queue, kQueueChoices); }},
@@ -209,6 +227,11 @@ const Key kKeys[] = {
     {"store.keep",
      [](Config& c, const std::string& t) { return set_count(c.store.keep, t, 0, kMaxCount); },
      [](const Config& c) { return std::to_string(c.store.keep); }},
+    {"store.keep_for",
+     [](Config& c, const std::string& t) {
+       return set_duration(c.store.keep_for, t, milliseconds(0), 3650 * kDay);
+     },
+     [](const Config& c) { return format_duration(c.store.keep_for); }},
 };
 
 const Key* find_key(const std::string& name) {

@@ -41,20 +41,24 @@ struct Config {
     std::uint64_t scrollback = kDefaultScrollback;
     std::chrono::milliseconds stop_timeout{kDefaultStopTimeoutMs};
     std::chrono::milliseconds idle_after{kDefaultIdleAfterMs};
+    bool terminate_on_drain = false;
   } sessions;
   struct {
     std::chrono::milliseconds request_timeout{3000};
+    std::chrono::milliseconds grace{0};
     std::chrono::milliseconds session_timeout{90'000};
     std::chrono::milliseconds warning{3000};
   } stop;
   struct {
     std::chrono::milliseconds grace{300'000};
+    std::chrono::milliseconds request_timeout{30'000};
     QueueChoice queue = QueueChoice::kAsked;
   } drain;
   struct {
     std::chrono::milliseconds interval{30'000};
     std::uint64_t scrollback = 256 * 1024;
     std::uint64_t keep = 500;
+    std::chrono::milliseconds keep_for = std::chrono::hours(24) * 30;
   } store;
 };
 

@@ -6,6 +6,7 @@
 #include "common/scrollback.hpp"
 #include "common/session_name.hpp"
 #include "common/text.hpp"
+#include "daemon/session.hpp"
 
 namespace ptyd {
 namespace {
@@ -52,6 +53,8 @@ Status check(const CreateRequest& request) {
   if (request.stop_timeout &&
       (request.stop_timeout->count() <= 0 || *request.stop_timeout > kMaxStopTimeout))
     return bad("the stop timeout must be from 1ms to " + format_duration(kMaxStopTimeout));
+  if (!request.on_drain.empty() && !terminates_on_drain(request.on_drain))
+    return bad("onDrain must be wait or terminate, not '" + printable(request.on_drain) + "'");
   if (request.scrollback &&
       (*request.scrollback < kMinScrollback || *request.scrollback > kMaxScrollback))
     return bad("the scrollback must be from " + format_size(kMinScrollback) + " to " +
@@ -85,6 +88,8 @@ SessionSpec to_spec(const CreateRequest& request, const Config& config) {
   spec.stop_input = request.stop_input;
   spec.stop_timeout_ms = static_cast<std::uint32_t>(
       request.stop_timeout.value_or(config.sessions.stop_timeout).count());
+  spec.terminate_on_drain =
+      terminates_on_drain(request.on_drain).value_or(config.sessions.terminate_on_drain) ? 1 : 0;
   spec.idle_after_ms = static_cast<std::uint32_t>(config.sessions.idle_after.count());
   spec.created_at = to_us(std::chrono::system_clock::now());
   return spec;

@@ -24,7 +24,8 @@ struct CreateRequest {
   std::string stop_input{};
   std::optional<std::chrono::milliseconds> stop_timeout{};
   std::optional<std::uint64_t> scrollback{};
-  bool queue = false;  // may wait for the end of a drain
+  std::string on_drain{};  // "wait" or "terminate"
+  bool queue = false;      // may wait for the end of a drain
 };
 
 // The first thing that is wrong with it.

@@ -20,10 +20,6 @@ constexpr milliseconds kTick{1000};
 constexpr milliseconds kRestartHint{1000};
 constexpr milliseconds kStopHint{10'000};
 
-std::string plural(std::size_t count, const char* noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 milliseconds since(Clock::time_point then) {
   return duration_cast<milliseconds>(Clock::now() - then);
 }
@@ -36,6 +32,14 @@ Error end_error(bool handing_over) {
                       : Error{.code = ErrorCode::kShuttingDown,
                               .message = "ptyd is shutting down",
                               .retry_after = kStopHint};
+}
+
+std::string drain_text(const DrainProgress& progress) {
+  if (progress.sessions == 0) return "Drained, no new sessions";
+  // Whole seconds: nobody needs the rest.
+  const auto left = std::chrono::floor<std::chrono::seconds>(progress.remaining);
+  return "Draining, " + plural(progress.sessions, "session") +
+         (progress.ending ? " being ended" : " left, " + format_duration(left) + " of grace");
 }
 
 }  // namespace
@@ -70,7 +74,9 @@ Lifecycle::Lifecycle(EventLoop& loop, const Config& config, SessionManager& sess
       sessions_(sessions),
       requests_(requests),
       service_manager_(service_manager),
-      grace_(loop, [this] { on_grace_over(); }),
+      drain_(loop, sessions,
+             {.progress = [this](const DrainProgress& progress) { on_drain_progress(progress); },
+              .done = [this] { on_drained(); }}),
       alive_(std::make_shared<bool>(true)),
       step_timer_(loop, [this] { on_step_overdue(); }),
       ticker_(loop, [this] { tick(); }) {
@@ -104,9 +110,7 @@ void Lifecycle::become_running() { set_state(DaemonState::kRunning); }
 std::string Lifecycle::status_text() const {
   const auto left = sessions_.registry().ending_with_daemon();
   switch (state_) {
-    case DaemonState::kDraining:
-      return left == 0 ? "Drained, no new sessions"
-                       : "Draining, " + plural(left, "session") + " left";
+    case DaemonState::kDraining: return drain_text(drain_.progress());
     case DaemonState::kStopping:
       return handing_over_ ? "Handing over " + plural(left, "session") + " to the next daemon"
                            : "Stopping, " + plural(left, "session") + " left";
@@ -124,26 +128,19 @@ Status Lifecycle::drain(const Caller& caller, const DrainOptions& options) {
   if (state_ == DaemonState::kStarting)
     return Error{ErrorCode::kInternal, "ptyd is still starting"};
   const bool again = state_ == DaemonState::kDraining;
-  if (again && drain_abandoned_ && !drain_done_)
+  if (drain_.ending())
     return Error{ErrorCode::kBadRequest, "the remaining sessions are being ended already"};
-  drain_options_ = options;
-  drain_total_ = sessions_.registry().ending_with_daemon();
-  drain_left_ = drain_total_;
-  drain_extended_ = drain_abandoned_ = drain_done_ = false;
-  const auto grace = drain_options_.grace.value_or(config_.drain.grace);
+  const auto grace = options.grace.value_or(config_.drain.grace);
   sessions_.refuse_new_sessions(Error{.code = ErrorCode::kDraining,
                                       .message = "ptyd is draining and takes no new sessions",
                                       .retry_after = grace});
   if (!again) set_state(DaemonState::kDraining);
-  grace_.start(grace);
-  log::info("Draining for " + caller.label + ": " + plural(drain_total_, "session") + ", " +
+  log::info("Draining for " + caller.label + ": " +
+                plural(sessions_.registry().ending_with_daemon(), "session") + ", " +
                 format_duration(grace) + " of grace",
             {{"PTYD_CLIENT", caller.label}, {"PTYD_REQUEST_ID", caller.request}},
             log::Event::kDrainBegun);
-  // From the loop, so that the caller has its answer first.
-  loop_.post([this, alive = alive_] {
-    if (*alive) report_drain();
-  });
+  drain_.begin(options, grace);
   return ok();
 }
 
@@ -151,9 +148,9 @@ Status Lifecycle::cancel_drain(const Caller& caller) {
   if (!is_admin(caller)) return Error{ErrorCode::kDenied, "only root may cancel a drain"};
   if (state_ != DaemonState::kDraining)
     return Error{ErrorCode::kBadRequest, "ptyd is not draining"};
-  if (drain_abandoned_ && !drain_done_)
+  if (drain_.ending())
     return Error{ErrorCode::kBadRequest, "too late: the remaining sessions are being ended"};
-  grace_.stop();
+  drain_.cancel();
   sessions_.refuse_new_sessions(std::nullopt);
   set_state(DaemonState::kRunning);
   log::info("Drain cancelled by " + caller.label,
@@ -164,67 +161,26 @@ Status Lifecycle::cancel_drain(const Caller& caller) {
 }
 
 std::optional<DrainProgress> Lifecycle::drain_progress() const {
-  if (state_ != DaemonState::kDraining) return std::nullopt;
-  DrainProgress progress{sessions_.registry().ending_with_daemon(), drain_total_, milliseconds(0)};
-  if (grace_.active())
-    progress.remaining =
-        std::max(milliseconds(0), duration_cast<milliseconds>(grace_.deadline() - Clock::now()));
-  return progress;
+  if (!drain_.active()) return std::nullopt;
+  return drain_.progress();
 }
 
 std::optional<WallTime> Lifecycle::drain_deadline() const {
-  const auto progress = drain_progress();
-  if (!progress || !grace_.active()) return std::nullopt;
-  return std::chrono::system_clock::now() + progress->remaining;
+  if (!drain_.has_deadline()) return std::nullopt;
+  return std::chrono::system_clock::now() + drain_.progress().remaining;
 }
 
-void Lifecycle::report_drain() {
-  const auto progress = drain_progress();
-  if (!progress) return;
-  drain_left_ = progress->sessions;
+void Lifecycle::on_drain_progress(const DrainProgress& progress) {
+  service_manager_.status(status_text());
   const auto observers = observers_;
-  for (auto* observer : observers) observer->on_drain_progress(*progress);
-  if (progress->sessions == 0) on_drained();
-}
-
-void Lifecycle::on_grace_over() {
-  if (state_ != DaemonState::kDraining) return;
-  const auto grace = drain_options_.grace.value_or(config_.drain.grace);
-  if (!std::exchange(drain_extended_, true)) {
-    log::warn("Drain: " + plural(sessions_.registry().ending_with_daemon(), "session") +
-              " left after the grace time; extending it once by " + format_duration(grace));
-    grace_.start(grace);
-    return report_drain();
-  }
-  drain_abandoned_ = true;
-  for (const auto& [id, session] : sessions_.registry().all()) {
-    if (!session->ends_with_daemon()) continue;
-    const auto idle =
-        duration_cast<milliseconds>(std::chrono::system_clock::now() - session->last_activity());
-    log::warn("Drain: abandoning session " + session->name() + " of " + session->user + " (" +
-                  shell_quoted(session->spec.command) + ", " + plural(session->viewers, "client") +
-                  " attached, idle for " + format_duration(idle) + ")",
-              {{"PTYD_SESSION_ID", id}});
-  }
-  end_all_sessions();
+  for (auto* observer : observers) observer->on_drain_progress(progress);
 }
 
 void Lifecycle::on_drained() {
-  if (std::exchange(drain_done_, true)) return;
-  grace_.stop();
-  log::info(drain_abandoned_ ? "Drained; some sessions had to be ended"
-                             : "Drained; all sessions have ended by themselves",
-            {}, log::Event::kDrainEnded);
-  if (!drain_options_.exit) return;
-  exit_status_ = drain_abandoned_ ? 1 : 0;
-  stop("Drained");
-}
-
-void Lifecycle::end_all_sessions() {
-  std::vector<SessionPtr> ending;
-  for (const auto& [id, session] : sessions_.registry().all())
-    if (session->ends_with_daemon()) ending.push_back(session);
-  for (const auto& session : ending) sessions_.end(session, config_.stop.session_timeout);
+  service_manager_.status(status_text());
+  if (!drain_.options().exit) return;
+  exit_status_ = drain_.abandoned() ? 1 : 0;
+  stop("Drained", config_.drain.request_timeout);
 }
 
 // ---- stop ----
@@ -240,7 +196,7 @@ bool Lifecycle::begin_to_finish(const std::string& reason, bool handing_over) {
   log::info(reason + (handing_over ? ", handing over to the next daemon..."
                                    : ", shutting down gracefully..."),
             {}, log::Event::kStopBegun);
-  grace_.stop();
+  drain_.cancel();
   set_state(DaemonState::kStopping);
   service_manager_.stopping(status_text());
   tick();
@@ -256,36 +212,43 @@ void Lifecycle::hand_over(const std::string& reason) {
   if (!begin_to_finish(reason, true)) return;
   if (clients_.turn_new_away) clients_.turn_new_away();
   sessions_.refuse_new_sessions(end_error(true), true);
-  await_requests();
+  await_requests(config_.stop.request_timeout);
 }
 
-void Lifecycle::stop(const std::string& reason) {
+void Lifecycle::stop(const std::string& reason) { stop(reason, config_.stop.request_timeout); }
+
+void Lifecycle::stop(const std::string& reason, milliseconds request_timeout) {
   if (!begin_to_finish(reason, false)) return;
   sessions_.refuse_new_sessions(end_error(false));
   sessions_.withdraw_replays();
   if (clients_.refuse_new) clients_.refuse_new();
   log::info("Stopped accepting new connections");
 
-  std::uint32_t grace_ms = 0;
-  for (const auto& [id, session] : sessions_.registry().all())
-    if (session->ends_with_daemon()) grace_ms = std::max(grace_ms, session->spec.stop_timeout_ms);
-  grace_ms = std::min(grace_ms, static_cast<std::uint32_t>(config_.stop.session_timeout.count()));
-  if (grace_ms == 0) grace_ms = static_cast<std::uint32_t>(config_.sessions.stop_timeout.count());
   const Json event{{"type", "server.shutdown"},
                    {"message", "Server shutting down"},
-                   {"gracePeriodMs", grace_ms}};
+                   {"gracePeriodMs", time_for_sessions().count()}};
   const auto viewers = sessions_.notify_viewers(event);
   const auto clients = clients_.broadcast ? clients_.broadcast(event) : 0;
   log::info("Broadcasting shutdown message to " + plural(clients + viewers, "client"));
 
-  await_requests();
+  await_requests(request_timeout);
 }
 
-void Lifecycle::await_requests() {
-  enter(Step::kRequests, config_.stop.request_timeout);
+// Until the last of them is killed.
+milliseconds Lifecycle::time_for_sessions() const {
+  milliseconds longest{0};
+  for (const auto& [id, session] : sessions_.registry().all())
+    if (session->ends_with_daemon())
+      longest = std::max(longest, milliseconds(session->spec.stop_timeout_ms));
+  if (longest.count() == 0) longest = config_.sessions.stop_timeout;
+  return config_.stop.grace + std::min(longest, config_.stop.session_timeout);
+}
+
+void Lifecycle::await_requests(milliseconds bound) {
+  enter(Step::kRequests, bound);
   if (requests_.brief() == 0) return next_after(Step::kRequests);
   log::info("Finishing " + plural(requests_.brief(), "request") + ", within " +
-            format_duration(config_.stop.request_timeout));
+            format_duration(bound));
 }
 
 // From the loop: the answer is not sent yet.
@@ -311,6 +274,10 @@ void Lifecycle::on_step_overdue() {
       log::error("Stop: " + plural(sessions_.registry().ending_with_daemon(), "session") +
                  " cannot be ended; going on");
       break;
+    case Step::kGrace:
+      log::info("Stop: " + plural(sessions_.registry().ending_with_daemon(), "session") +
+                " left after the grace time; ending them");
+      break;
     case Step::kSave: log::error("Stop: state is not saved in time; going on"); break;
     default: break;  // hosts and clients that are slow to go harm nobody
   }
@@ -323,7 +290,8 @@ void Lifecycle::next_after(Step step) {
   step_timer_.stop();
   switch (step) {
     case Step::kNone: return;
-    case Step::kRequests: return handing_over_ ? leave_listener() : end_sessions();
+    case Step::kRequests: return handing_over_ ? leave_listener() : grant_grace();
+    case Step::kGrace: return end_sessions();
     case Step::kSessions: return save();
     // A host that is let go would end with its daemon.
     case Step::kSave: return handing_over_ ? close_clients() : let_hosts_go();
@@ -332,9 +300,19 @@ void Lifecycle::next_after(Step step) {
   }
 }
 
+void Lifecycle::grant_grace() {
+  enter(Step::kGrace, config_.stop.grace);
+  if (config_.stop.grace.count() == 0) return next_after(Step::kGrace);
+  sessions_.end_with_daemon(SessionManager::Ending::kOnDrain);
+  const auto left = sessions_.registry().ending_with_daemon();
+  if (left == 0) return next_after(Step::kGrace);
+  log::info("Waiting for " + plural(left, "session") + " to end, within " +
+            format_duration(config_.stop.grace));
+}
+
 void Lifecycle::end_sessions() {
   enter(Step::kSessions, milliseconds(0));
-  end_all_sessions();
+  sessions_.end_with_daemon(SessionManager::Ending::kAll);
   // The manager kills a host that is overdue; a second later even that has not helped.
   const auto bound = sessions_.end_deadline() - Clock::now() + std::chrono::seconds(1);
   step_timer_.start(std::max<Clock::duration>(bound, milliseconds(0)));
@@ -398,32 +376,26 @@ void Lifecycle::on_session_added(const Session&) {
 }
 
 void Lifecycle::on_session_changed(const Session& session) {
-  const bool running =
-      session.state() == SessionState::kActive || session.state() == SessionState::kIdle;
-  if (step_ == Step::kSessions && running && !session.supervised) {
-    // A host that has registered only now: its session ends with the others.
-    if (auto late = sessions_.registry().by_id(session.id()))
-      sessions_.end(late, config_.stop.session_timeout);
-    return;
-  }
+  // A host that has registered only now: its session ends with the others.
+  if (step_ == Step::kSessions && session.running() && !session.supervised)
+    return sessions_.end_with_daemon(SessionManager::Ending::kAll);
+  drain_.on_session_changed(session);
   note_progress();
 }
 
-void Lifecycle::on_session_removed(const Session&) { note_progress(); }
+void Lifecycle::on_session_removed(const Session& session) {
+  drain_.on_session_changed(session);
+  note_progress();
+}
 
 void Lifecycle::note_progress() {
   if (state_ == DaemonState::kStarting || state_ == DaemonState::kStopped) return;
-  if (state_ != DaemonState::kStopping) service_manager_.status(status_text());
-  const auto left = sessions_.registry().ending_with_daemon();
-  const bool drained_some = state_ == DaemonState::kDraining && left != drain_left_;
-  const bool all_ended = step_ == Step::kSessions && left == 0;
-  if (!drained_some && !all_ended) return;
+  if (state_ != DaemonState::kStopping) return service_manager_.status(status_text());
+  if (!waits_for_sessions() || sessions_.registry().ending_with_daemon() != 0) return;
   // From the loop: whoever reports this is not done with it.
   loop_.post([this, alive = alive_] {
-    if (!*alive) return;
-    report_drain();
-    if (step_ == Step::kSessions && sessions_.registry().ending_with_daemon() == 0)
-      next_after(Step::kSessions);
+    if (*alive && waits_for_sessions() && sessions_.registry().ending_with_daemon() == 0)
+      next_after(step_);
   });
 }
 

@@ -12,6 +12,7 @@
 #include "common/event_loop.hpp"
 #include "daemon/access.hpp"
 #include "daemon/config.hpp"
+#include "daemon/drain.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/result.hpp"
 #include "daemon/service_manager.hpp"
@@ -26,22 +27,11 @@ const char* to_string(DaemonState state);
 //   stopping → stopped
 bool may_follow(DaemonState from, DaemonState to);
 
-struct DrainProgress {
-  std::size_t sessions = 0;  // left
-  std::size_t total = 0;     // when the drain began
-  std::chrono::milliseconds remaining{0};
-};
-
 class LifecycleObserver {
  public:
   virtual ~LifecycleObserver() = default;
   virtual void on_state_changed(DaemonState from, DaemonState to) = 0;
   virtual void on_drain_progress(const DrainProgress& progress) = 0;
-};
-
-struct DrainOptions {
-  std::optional<std::chrono::milliseconds> grace;
-  bool exit = false;  // stop when done: status 0, or 1 if sessions had to be ended
 };
 
 // What a stop needs of those who serve clients.
@@ -98,7 +88,7 @@ class Lifecycle final : private SessionObserver {
   [[nodiscard]] std::optional<WallTime> drain_deadline() const;
 
  private:
-  enum class Step { kNone, kRequests, kSessions, kSave, kHosts, kClients };
+  enum class Step { kNone, kRequests, kGrace, kSessions, kSave, kHosts, kClients };
 
   void on_session_added(const Session& session) override;
   void on_session_changed(const Session& session) override;
@@ -107,18 +97,23 @@ class Lifecycle final : private SessionObserver {
 
   void set_state(DaemonState next);
   bool begin_to_finish(const std::string& reason, bool handing_over);
-  void await_requests();
+  void stop(const std::string& reason, std::chrono::milliseconds request_timeout);
+  [[nodiscard]] std::chrono::milliseconds time_for_sessions() const;
+  void await_requests(std::chrono::milliseconds bound);
   void on_requests_done();
   void note_progress();
-  void report_drain();
-  void on_grace_over();
+  void on_drain_progress(const DrainProgress& progress);
   void on_drained();
-  void end_all_sessions();
 
   void enter(Step step, std::chrono::milliseconds bound);
   void on_step_overdue();
   void next_after(Step step);
+  void grant_grace();
   void end_sessions();
+  // Over as soon as no session is left.
+  [[nodiscard]] bool waits_for_sessions() const {
+    return step_ == Step::kGrace || step_ == Step::kSessions;
+  }
   void leave_listener();
   void save();
   void let_hosts_go();
@@ -136,13 +131,7 @@ class Lifecycle final : private SessionObserver {
   std::function<void(int)> on_finished_;
   DaemonState state_ = DaemonState::kStarting;
 
-  DrainOptions drain_options_;
-  std::size_t drain_total_ = 0;
-  std::size_t drain_left_ = 0;
-  bool drain_extended_ = false;
-  bool drain_abandoned_ = false;
-  bool drain_done_ = false;
-  Timer grace_;
+  Drain drain_;
 
   Step step_ = Step::kNone;
   Clock::time_point stop_begun_;

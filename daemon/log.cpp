@@ -46,6 +46,8 @@ const char* message_id(Event event) {
     case Event::kSessionAdopted: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e08";
     case Event::kDrainBegun: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e09";
     case Event::kDrainEnded: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0a";
+    case Event::kDrainExtended: return "e0cf939d1f2949608fc408e17e7a11b7";
+    case Event::kDrainAbandoned: return "3f6dfa3ac31b4c6fa2615ce0968d437d";
     case Event::kStoreFailed: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0b";
     case Event::kStoreRecovered: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0c";
     case Event::kConfigRejected: return "5f0e2b7c31d84a1b9f0e6b1d3a7c4e0d";

@@ -31,6 +31,8 @@ enum class Event {
   kSessionAdopted,
   kDrainBegun,
   kDrainEnded,
+  kDrainExtended,
+  kDrainAbandoned,
   kStoreFailed,
   kStoreRecovered,
   kConfigRejected,

@@ -6,11 +6,11 @@
 
 #include "daemon/create_request.hpp"
 #include "daemon/record_reader.hpp"
+#include "daemon/state_files.hpp"
 
 namespace ptyd {
 namespace {
 
-constexpr int kEntryVersion = 1;
 // A text of the daemon's own or of the kernel; more is not from here.
 constexpr std::size_t kMaxReason = 4096;
 // Counts on from the last one for ever, in whole numbers that every JSON reader knows.
@@ -75,7 +75,7 @@ Json to_public_json(const QueueEntry& entry) {
 
 Json to_record(const QueueEntry& entry) {
   return {
-      {"formatVersion", kEntryVersion},
+      {"formatVersion", kStateVersion},
       {"id", entry.id()},
       {"state", to_string(entry.state)},
       {"reason", entry.reason},
@@ -94,7 +94,7 @@ std::optional<QueueEntry> queue_entry_from_record(const Json& record, std::strin
   }
   RecordReader in(record, problem);
   if (const auto version = in.get<int>("formatVersion");
-      problem.empty() && version != kEntryVersion)
+      problem.empty() && (version < 1 || version > kStateVersion))
     problem = "format version " + std::to_string(version) + " is not known";
   QueueEntry entry;
   const auto id = in.get<std::string>("id");

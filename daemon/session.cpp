@@ -8,11 +8,10 @@
 
 #include "common/session_name.hpp"
 #include "daemon/record_reader.hpp"
+#include "daemon/state_files.hpp"
 
 namespace ptyd {
 namespace {
-
-constexpr int kRecordVersion = 1;
 
 constexpr std::array<std::pair<SessionState, const char*>, 6> kStates{{
     {SessionState::kStarting, "starting"},
@@ -58,6 +57,19 @@ void read_ending(const Json& record, RecordReader& in, Session& session) {
   }
 }
 
+// As this version would have written it. What an older one could not say is what it did.
+Json migrated(Json record, std::string& problem) {
+  const auto version = RecordReader(record, problem).get<int>("formatVersion");
+  if (problem.empty() && (version < 1 || version > kStateVersion))
+    problem = "format version " + std::to_string(version) + " is not known";
+  if (version < 2) {
+    record.emplace("unit", "");
+    record.emplace("supervised", false);
+    record.emplace("onDrain", "wait");
+  }
+  return record;
+}
+
 }  // namespace
 
 const char* to_string(SessionState state) {
@@ -89,6 +101,16 @@ bool may_follow(SessionState from, SessionState to) {
     case S::kError: return to == S::kActive || to == S::kIdle || to == S::kStopped;
   }
   return false;
+}
+
+std::optional<bool> terminates_on_drain(std::string_view word) {
+  if (word == "wait") return false;
+  if (word == "terminate") return true;
+  return std::nullopt;
+}
+
+const char* on_drain_word(const SessionSpec& spec) {
+  return spec.terminate_on_drain != 0 ? "terminate" : "wait";
 }
 
 bool Session::try_set_state(SessionState next) {
@@ -140,6 +162,7 @@ Json to_public_json(const Session& session) {
       {"outputBytes", session.output_bytes()},
       {"stopInput", session.spec.stop_input},
       {"stopTimeoutMs", session.spec.stop_timeout_ms},
+      {"onDrain", on_drain_word(session.spec)},
       {"scrollbackBytes", session.spec.scrollback},
       {"supervised", session.supervised},
       {"unit", session.unit},
@@ -150,7 +173,7 @@ Json to_record(const Session& session) {
   auto record = to_public_json(session);
   record["state"] = to_string(session.state());
   record["command"] = session.spec.command;
-  record["formatVersion"] = kRecordVersion;
+  record["formatVersion"] = kStateVersion;
   record["bootId"] = session.boot_id;
   record["environment"] = session.spec.environment;
   record["term"] = session.spec.term;
@@ -160,16 +183,14 @@ Json to_record(const Session& session) {
   return record;
 }
 
-SessionPtr from_record(const Json& record, std::string& problem) {
+SessionPtr from_record(const Json& as_written, std::string& problem) {
   problem.clear();
-  if (!record.is_object()) {
+  if (!as_written.is_object()) {
     problem = "not a JSON object";
     return nullptr;
   }
+  const auto record = migrated(as_written, problem);
   RecordReader in(record, problem);
-  const auto version = in.get<int>("formatVersion");
-  if (problem.empty() && version != kRecordVersion)
-    problem = "format version " + std::to_string(version) + " is not known";
   auto session = std::make_shared<Session>();
   auto& spec = session->spec;
   spec.id = in.get<std::string>("id");
@@ -195,17 +216,19 @@ SessionPtr from_record(const Json& record, std::string& problem) {
   session->started_at = in.time("startedAt");
   session->ended_at = in.time("endedAt");
   session->forced = in.get<bool>("forced");
-  // Records of before there were any do not say so.
-  if (record.contains("unit")) session->unit = in.get<std::string>("unit");
-  session->supervised = record.contains("supervised") && in.get<bool>("supervised");
+  session->unit = in.get<std::string>("unit");
+  session->supervised = in.get<bool>("supervised");
   session->boot_id = in.get<std::string>("bootId");
   session->final_output = in.get<std::uint64_t>("outputBytes");
   session->final_activity = in.time("lastActivity").value_or(WallTime{});
+  const auto terminates = terminates_on_drain(in.get<std::string>("onDrain"));
+  spec.terminate_on_drain = terminates.value_or(false) ? 1 : 0;
   const auto state = parse_session_state(in.get<std::string>("state"));
   read_ending(record, in, *session);
-  if (problem.empty() && (!is_session_id(spec.id) || !session_name_problem(spec.name).empty() ||
-                          spec.command.empty() || !is_valid(session->size) || !state))
-    problem = "id, name, command, size or state is not valid";
+  if (problem.empty() &&
+      (!is_session_id(spec.id) || !session_name_problem(spec.name).empty() ||
+       spec.command.empty() || !is_valid(session->size) || !state || !terminates))
+    problem = "id, name, command, size, onDrain or state is not valid";
   if (!problem.empty()) return nullptr;
   session->restore_state(*state);
   return session;

@@ -32,6 +32,10 @@ bool is_living(SessionState state);
 //   error → active, idle, stopped: a host thought lost has come back
 bool may_follow(SessionState from, SessionState to);
 
+// What a drain does to a session: "wait" or "terminate". Nothing for any other word.
+std::optional<bool> terminates_on_drain(std::string_view word);
+const char* on_drain_word(const SessionSpec& spec);
+
 // One session, from creation to its record being forgotten. Data and its rules; what happens to it
 // is the SessionManager's.
 struct Session {
@@ -46,6 +50,9 @@ struct Session {
   std::uint32_t viewers = 0;
   std::optional<WallTime> started_at;
   std::optional<WallTime> ended_at;
+  // The same on a clock that nobody sets; of a session that an earlier daemon has seen end, as old
+  // as ended_at made it when it was read.
+  std::chrono::steady_clock::time_point ended_since{};
   std::optional<ExitResult> result;
   bool forced = false;  // SIGKILL was needed to end its tree
   // Its host is the main process of a unit of its owner's: the service manager's to start, restart
@@ -73,6 +80,10 @@ struct Session {
   // For a record that was read from disk.
   void restore_state(SessionState state) { state_ = state; }
   [[nodiscard]] bool living() const { return is_living(state_); }
+  // Its command runs, and nothing ends it.
+  [[nodiscard]] bool running() const {
+    return state_ == SessionState::kActive || state_ == SessionState::kIdle;
+  }
   // A drain waits for it, and a stop ends it.
   [[nodiscard]] bool ends_with_daemon() const { return living() && !supervised; }
   [[nodiscard]] WallTime last_activity() const;

@@ -392,6 +392,15 @@ void SessionManager::end(const SessionPtr& session, std::chrono::milliseconds at
   changed(session);
 }
 
+void SessionManager::end_with_daemon(Ending which) {
+  std::vector<SessionPtr> ending;
+  for (const auto& [id, session] : registry_.all())
+    if (session->ends_with_daemon() &&
+        (which == Ending::kAll || session->spec.terminate_on_drain != 0))
+      ending.push_back(session);
+  for (const auto& session : ending) end(session, config_.stop.session_timeout);
+}
+
 std::size_t SessionManager::notify_viewers(const Json& event, Viewers who) {
   const auto text = to_text(event);
   std::size_t count = 0;

@@ -135,6 +135,10 @@ class SessionManager {
   // `at_most` shortens its stop timeout.
   void end(const SessionPtr& session,
            std::chrono::milliseconds at_most = std::chrono::milliseconds::max());
+  // The same with those that end with the daemon, or of these only those that a drain does not wait
+  // for; none takes longer than stop.session_timeout.
+  enum class Ending { kAll, kOnDrain };
+  void end_with_daemon(Ending which);
   // To every attached client, or those of the sessions that end with the daemon; how many there
   // are.
   enum class Viewers { kOfEnding, kAll };
@@ -186,6 +190,7 @@ class SessionManager {
   void forget(const SessionPtr& session);
   void forget_predecessors(const Session& session);
   void forget_oldest(uid_t uid);
+  void forget_old();
   void release(const SessionPtr& session);
   [[nodiscard]] std::size_t hosts_of(uid_t uid) const;
 

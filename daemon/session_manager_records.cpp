@@ -12,6 +12,12 @@
 namespace ptyd {
 namespace {
 
+// By the wall clock, for want of another.
+Clock::duration age_of(WallTime then) {
+  const auto age = std::chrono::system_clock::now() - then;
+  return std::max(Clock::duration(0), std::chrono::duration_cast<Clock::duration>(age));
+}
+
 bool process_exists(pid_t pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno != ESRCH); }
 
 }  // namespace
@@ -32,6 +38,7 @@ void SessionManager::load() {
       continue;
     }
     registry_.add(session);
+    if (session->ended_at) session->ended_since = Clock::now() - age_of(*session->ended_at);
     if (!session->living()) continue;
     const bool rebooted = session->boot_id != boot_id_;
     // A record without the host's pid is of a start that was under way: that host may yet come.
@@ -63,6 +70,7 @@ void SessionManager::changed(const SessionPtr& session) {
 // It has ended, in whatever way, and its state says so.
 void SessionManager::conclude(const SessionPtr& session) {
   if (!session->ended_at) session->ended_at = std::chrono::system_clock::now();
+  session->ended_since = Clock::now();
   session->viewers = 0;
   session->command_pid = 0;
   session->host_pid = 0;
@@ -111,6 +119,16 @@ void SessionManager::forget_oldest(uid_t uid) {
   for (const auto& session : ended) forget(session);
 }
 
+void SessionManager::forget_old() {
+  if (config_.store.keep_for.count() == 0) return;
+  std::vector<SessionPtr> old;
+  for (const auto& [id, session] : registry_.all())
+    if (!session->living() && hosts_.count(id) == 0 &&
+        Clock::now() - session->ended_since >= config_.store.keep_for)
+      old.push_back(session);
+  for (const auto& session : old) forget(session);
+}
+
 // What changes all the time (output, last activity) is recorded at the interval.
 void SessionManager::refresh_records() {
   for (const auto& [id, host] : hosts_) {
@@ -121,6 +139,7 @@ void SessionManager::refresh_records() {
     ++session->generation;
     store_.mark(id);
   }
+  forget_old();
   refresh_.start(config_.store.interval);
 }
 
@@ -143,8 +162,9 @@ void SessionManager::on_saved(const std::string& id, std::uint64_t generation,
   if (host != hosts_.end() && host->second->link && std::exchange(host->second->spec_owed, false))
     host->second->link->send_spec(session->spec);
   if (session->living() || session->generation != generation) return;
-  log::info("Saved session state to " + store_.folder() + "/" + id + ".json",
-            {{"PTYD_SESSION_ID", id}});
+  if (!store_.leaves_alone(id))
+    log::info("Saved session state to " + store_.folder() + "/" + id + ".json",
+              {{"PTYD_SESSION_ID", id}});
   if (with_scrollback) session->scrollback.reset();
   release(session);
 }

@@ -41,6 +41,13 @@ std::optional<Json> load_record(const std::string& path, const std::string& id, 
   return std::move(message->json);
 }
 
+// 0 when it does not say.
+std::int64_t version_of(const Json& record) {
+  const auto version = record.find("formatVersion");
+  const bool says = version != record.end() && version->is_number_integer();
+  return says ? version->get<std::int64_t>() : 0;
+}
+
 }  // namespace
 
 std::string system_error_text(const std::string& what, int error) {
@@ -104,7 +111,15 @@ LoadedRecords load_records(const std::string& folder, std::size_t max) {
     }
     if (!name.ends_with(kRecordSuffix)) continue;
     const auto id = std::string(name.substr(0, name.size() - (sizeof kRecordSuffix - 1)));
-    if (auto record = load_record(path, id, max)) {
+    auto record = load_record(path, id, max);
+    if (record && version_of(*record) > kStateVersion) {
+      loaded.problems.push_back(path + " was written by a newer ptyd (format " +
+                                std::to_string(version_of(*record)) + ", this one knows " +
+                                std::to_string(kStateVersion) + "); leaving it alone");
+      loaded.newer.insert(id);
+      continue;
+    }
+    if (record) {
       loaded.records.push_back(std::move(*record));
       continue;
     }

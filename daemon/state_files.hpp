@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,14 +26,21 @@ std::string sync_folder(const std::string& folder);
 // Nothing for what is no regular file, cannot be read or is larger than `max`.
 std::optional<Bytes> read_file(const std::string& path, std::size_t max);
 
+// The format of what this version writes, "formatVersion" in every record. It reads all older ones:
+// 2 says of each session what a drain does to it, whether it is supervised and which unit it has.
+inline constexpr int kStateVersion = 2;
+
 // One JSON object a file, FOLDER/ID.json, with its "id".
 inline constexpr char kRecordSuffix[] = ".json";
 
 struct LoadedRecords {
   std::vector<Json> records;
-  std::vector<std::string> problems;  // one line each; the files were set aside as *.corrupt
+  std::vector<std::string> problems;  // one line each
+  std::set<std::string> newer;        // the ids of those that only a newer version understands
 };
-// All that are no larger than `max` bytes, in no order. Removes temporary files of a crash.
+// All that are no larger than `max` bytes, in no order. Damaged files are set aside as *.corrupt;
+// those of a newer version are left alone, for when that is back. Removes temporary files of a
+// crash.
 LoadedRecords load_records(const std::string& folder, std::size_t max);
 // For a record that was read but makes no sense: ID.json.corrupt.
 void set_record_aside(const std::string& folder, const std::string& id);

@@ -24,6 +24,7 @@ struct Store::Batch {
   struct Item {
     std::string id;
     Snapshot snapshot;
+    bool leave_alone = false;
     std::string error;
   };
   std::string folder;
@@ -36,7 +37,8 @@ struct Store::Batch {
 
   void write() {
     for (const auto& id : removed) remove_files(id);
-    for (auto& item : items) item.error = write_item(item);
+    for (auto& item : items)
+      if (!item.leave_alone) item.error = write_item(item);
     if (auto problem = sync_folder(folder); !problem.empty())
       for (auto& item : items) item.error = problem;
     for (const auto& item : items)
@@ -78,7 +80,11 @@ Store::Store(EventLoop& loop, const std::string& state_dir, std::chrono::millise
   make_state_folder(folder_);
 }
 
-Store::Loaded Store::load() { return load_records(folder_, kMaxRecordSize); }
+Store::Loaded Store::load() {
+  auto loaded = load_records(folder_, kMaxRecordSize);
+  newer_ = loaded.newer;
+  return loaded;
+}
 
 void Store::set_aside(const std::string& id) { set_record_aside(folder_, id); }
 
@@ -112,10 +118,11 @@ void Store::begin_batch() {
   auto batch = std::make_shared<Batch>();
   batch->folder = folder_;
   batch->scrollback_bytes = scrollback_bytes_;
-  batch->removed.assign(removed_.begin(), removed_.end());
+  for (const auto& id : removed_)
+    if (!leaves_alone(id)) batch->removed.push_back(id);
   for (const auto& id : marked_)
     if (auto snapshot = callbacks_.snapshot(id))
-      batch->items.push_back({id, std::move(*snapshot), {}});
+      batch->items.push_back({id, std::move(*snapshot), leaves_alone(id), {}});
   marked_.clear();
   removed_.clear();
   writing_ = true;

@@ -44,10 +44,13 @@ class Store {
         std::uint64_t scrollback_bytes, Callbacks callbacks);
 
   using Loaded = LoadedRecords;
-  // Reads all records. Blocks: for the start-up alone.
+  // Reads all records. Blocks: for the start-up alone. The files of a newer version's are not
+  // touched from then on, even if their sessions are known by their hosts.
   Loaded load();
   // Sets a record aside that was read but makes no sense.
   void set_aside(const std::string& id);
+
+  [[nodiscard]] bool leaves_alone(const std::string& id) const { return newer_.count(id) != 0; }
 
   void mark(const std::string& id);
   // Without waiting for further changes.
@@ -85,6 +88,7 @@ class Store {
   std::chrono::milliseconds interval_;
   std::uint64_t scrollback_bytes_;
   Callbacks callbacks_;
+  std::set<std::string> newer_;
   std::set<std::string> marked_;
   std::set<std::string> removed_;
   std::vector<std::function<void(const std::string&)>> waiting_;

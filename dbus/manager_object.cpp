@@ -28,6 +28,7 @@ Result<CreateRequest> read_create_request(const VariantMap& properties) {
   if (const auto ms = in.u32("stopTimeoutMs"))
     request.stop_timeout = std::chrono::milliseconds(*ms);
   request.scrollback = in.u64("scrollbackBytes");
+  request.on_drain = in.text("onDrain");
   request.queue = in.flag("queue");
   if (auto good = in.finish(); !good) return good.error();
   return request;

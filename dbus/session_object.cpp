@@ -140,6 +140,7 @@ std::int32_t SessionObject::ExitStatus() {
 }
 
 std::uint64_t SessionObject::OutputBytes() { return session_->output_bytes(); }
+std::string SessionObject::OnDrain() { return on_drain_word(session_->spec); }
 std::string SessionObject::StopInput() { return bus_text(session_->spec.stop_input); }
 std::uint32_t SessionObject::StopTimeoutMs() { return session_->spec.stop_timeout_ms; }
 std::uint64_t SessionObject::ScrollbackBytes() { return session_->spec.scrollback; }

@@ -53,6 +53,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::ptyd1::Session_
   std::int32_t ExitStatus() override;
   std::uint64_t OutputBytes() override;
   std::string StopInput() override;
+  std::string OnDrain() override;
   std::uint32_t StopTimeoutMs() override;
   std::uint64_t ScrollbackBytes() override;
   std::string Unit() override;

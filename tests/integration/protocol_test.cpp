@@ -207,6 +207,16 @@ TEST(Protocol, NothingMayFollowAnAttach) {
   expect_unharmed(daemon);
 }
 
+// A command line that JSON makes six times as long did not fit a frame, and no list could be had.
+TEST(Protocol, ALongCommandFitsAFrame) {
+  Daemon daemon;
+  auto client = daemon.connect();
+  create(client, "long", {"bash", "-c", "sleep 1000", std::string(9'000, '\x01')});
+  const auto list = client.request("list");
+  ASSERT_EQ(list.items.size(), 1U);
+  EXPECT_EQ(list.items.front().json["item"].value("name", ""), "long");
+}
+
 TEST(Protocol, LimitsOfSessionsHold) {
   Daemon daemon(DaemonOptions{.config = "limits: {sessions: 2}\n"});
   auto client = daemon.connect();

@@ -117,22 +117,6 @@ TEST(Stop, TellsTheServiceManager) {
   EXPECT_TRUE(daemon.notify().has("STATUS=Stopping, 1 session left"));
 }
 
-TEST(Stop, ASecondSignalIsIgnored) {
-  Daemon daemon;
-  auto client = daemon.connect();
-  create(client, "stubborn", stubborn_command());
-  ASSERT_TRUE(wait_printed(client, "stubborn", "armed"));
-  ASSERT_TRUE(daemon.signal(SIGTERM));
-  ASSERT_TRUE(daemon.wait_for_log("Received SIGTERM, shutting down"));
-  ASSERT_TRUE(daemon.signal(SIGTERM));
-  ASSERT_TRUE(daemon.wait_for_log("Received SIGTERM, already shutting down"));
-  ASSERT_TRUE(daemon.signal(SIGINT));
-  ASSERT_TRUE(daemon.wait_for_log("Received SIGINT, already shutting down"));
-  ASSERT_TRUE(daemon.signal(SIGHUP));
-  ASSERT_TRUE(daemon.wait_for_log("Received SIGHUP, but not reading the configuration"));
-  EXPECT_EQ(daemon.wait_exit(), kSuccess);
-}
-
 TEST(Stop, SigintStopsToo) {
   Daemon daemon;
   auto client = daemon.connect();
@@ -334,86 +318,6 @@ TEST(Stop, AsPidOneOfAContainer) {
   EXPECT_EQ(container.wait_exit(), kSuccess);
   EXPECT_TRUE(container.err().wait_for("Graceful shutdown complete"));
   EXPECT_EQ(record(folders, session.value("id", "")).value("state", ""), "stopped");
-}
-
-TEST(Drain, RefusesNewSessionsAndLetsTheOthersFinish) {
-  Daemon daemon;
-  auto client = daemon.connect();
-  auto monitor = daemon.connect();
-  ASSERT_TRUE(monitor.request("monitor").answered);
-  create_shell(client, "shell");
-  const auto begun = client.request("drain").result;
-  EXPECT_EQ(begun, (Json{{"state", "draining"}, {"sessions", 1}}));
-  const auto refused = client.request("create", {{"command", {"true"}}});
-  EXPECT_EQ(refused.code(), "draining");
-  EXPECT_EQ(client.request("health").result.value("state", ""), "draining");
-  EXPECT_EQ(client.request("health").result.value("status", ""), "ok");
-  auto viewer = daemon.connect();
-  ASSERT_TRUE(viewer.attach("shell")) << "attaching goes on in a drain";
-  ASSERT_TRUE(viewer.input("exit 0\n"));
-  EXPECT_TRUE(viewer.wait_ended());
-  ASSERT_TRUE(daemon.wait_for_log("Drained; all sessions have ended by themselves"));
-  EXPECT_TRUE(monitor.next_event("drain.progress"));
-  EXPECT_EQ(client.request("cancel-drain").result, (Json{{"state", "running"}}));
-  EXPECT_TRUE(client.request("create", {{"command", {"true"}}}).result.is_object());
-  EXPECT_EQ(client.request("cancel-drain").code(), "bad-request");
-}
-
-TEST(Drain, WithExitLeavesWithSuccessWhenAllFinished) {
-  Daemon daemon;
-  auto client = daemon.connect();
-  create_shell(client, "shell");
-  ASSERT_TRUE(client.request("drain", {{"exit", true}}).answered);
-  ASSERT_TRUE(client.request("send", {{"session", "shell"}}, "exit\n").answered);
-  EXPECT_EQ(daemon.wait_exit(), kSuccess);
-}
-
-TEST(Drain, WithExitAndNothingToDoLeavesAtOnce) {
-  Daemon daemon;
-  auto client = daemon.connect();
-  EXPECT_EQ(client.request("drain", {{"exit", true}}).result.value("sessions", -1), 0);
-  EXPECT_EQ(daemon.wait_exit(), kSuccess);
-}
-
-TEST(Drain, AfterTwiceTheGraceTheRestIsEndedAndNamed) {
-  Daemon daemon;
-  auto client = daemon.connect();
-  create(client, "endless", {"sleep", "1000"});
-  ASSERT_TRUE(client.request("drain", {{"exit", true}, {"graceMs", 300}}).answered);
-  EXPECT_EQ(daemon.wait_exit(), (ExitResult{EndKind::kExited, 1}));
-  EXPECT_TRUE(daemon.wait_for_log("Drain: 1 session left after the grace time; extending it once"));
-  EXPECT_TRUE(daemon.wait_for_log(
-      "Drain: abandoning session endless of [^ ]+ \\(sleep 1000, 0 clients attached, idle for"));
-}
-
-// A restart that could not be followed by a start had ended the session all the same.
-TEST(Drain, ARefusedRestartEndsNothing) {
-  Daemon daemon;
-  auto client = daemon.connect();
-  const auto before = create(client, "job", {"sleep", "1000"});
-  ASSERT_TRUE(client.request("drain").answered);
-  EXPECT_EQ(client.request("restart", {{"session", "job"}}).code(), "draining");
-  const auto after = client.request("status", {{"session", "job"}}).result;
-  EXPECT_EQ(after.value("state", ""), "active");
-  EXPECT_EQ(after.value("pid", 0), before.value("pid", 1));
-}
-
-// A command line that JSON makes six times as long did not fit a frame, and no list could be had.
-TEST(List, ALongCommandFitsAFrame) {
-  Daemon daemon;
-  auto client = daemon.connect();
-  create(client, "long", {"bash", "-c", "sleep 1000", std::string(9'000, '\x01')});
-  const auto list = client.request("list");
-  ASSERT_EQ(list.items.size(), 1U);
-  EXPECT_EQ(list.items.front().json["item"].value("name", ""), "long");
-}
-
-TEST(Drain, StopDuringADrainStops) {
-  Daemon daemon;
-  auto client = daemon.connect();
-  create(client, "endless", {"sleep", "1000"});
-  ASSERT_TRUE(client.request("drain").answered);
-  EXPECT_EQ(daemon.terminate(), kSuccess);
 }
 
 }  // namespace

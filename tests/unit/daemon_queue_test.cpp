@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "daemon/queue.hpp"
+#include "daemon/state_files.hpp"
 #include "tests/support/run_loop.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -91,7 +92,8 @@ TEST(QueueEntry, IsReadStrictly) {
   }
   const std::pair<const char*, Json> kBad[] = {{"/id", "0123456789abcdef"},
                                                {"/state", "ended"},
-                                               {"/formatVersion", 2},
+                                               {"/formatVersion", kStateVersion + 1},
+                                               {"/formatVersion", 0},
                                                {"/sequence", -1},
                                                {"/sequence", 1ULL << 60},
                                                {"/sequence", 18446744073709551615ULL},

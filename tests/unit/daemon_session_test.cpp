@@ -9,6 +9,7 @@
 #include "daemon/params.hpp"
 #include "daemon/registry.hpp"
 #include "daemon/session.hpp"
+#include "daemon/state_files.hpp"
 
 namespace ptyd {
 namespace {
@@ -91,9 +92,6 @@ TEST(SessionRecord, SaysWhetherItIsAServiceOfItsOwn) {
   auto record = to_record(*session);
   std::string problem;
   EXPECT_TRUE(from_record(record, problem)->supervised) << problem;
-  record.erase("supervised");  // as it was written before there were any
-  ASSERT_TRUE(from_record(record, problem)) << problem;
-  EXPECT_FALSE(from_record(record, problem)->supervised);
   record["supervised"] = "yes";
   EXPECT_FALSE(from_record(record, problem));
 }
@@ -120,9 +118,28 @@ TEST(SessionRecord, DamageIsAProblemAndNothingElse) {
   for (const auto& junk : {Json(), Json(1), Json("x"), Json::array(), Json::object()})
     EXPECT_FALSE(from_record(junk, problem)) << junk;
   auto newer = good;
-  newer["formatVersion"] = 2;
+  newer["formatVersion"] = kStateVersion + 1;
   EXPECT_FALSE(from_record(newer, problem));
-  EXPECT_EQ(problem, "format version 2 is not known");
+  EXPECT_EQ(problem,
+            "format version " + std::to_string(kStateVersion + 1) + " is not known");
+}
+
+TEST(SessionRecord, ThoseOfTheFirstVersionAreStillRead) {
+  auto first = to_record(*make_session("0123456789abcdef", "web", kAlice));
+  first["formatVersion"] = 1;
+  std::string problem;
+  // In the middle of its life that version began to write these.
+  EXPECT_TRUE(from_record(first, problem)) << problem;
+  for (const char* key : {"onDrain", "supervised", "unit"}) first.erase(key);
+  const auto session = from_record(first, problem);
+  ASSERT_TRUE(session) << problem;
+  EXPECT_FALSE(session->supervised);
+  EXPECT_EQ(session->unit, "");
+  const auto migrated = to_record(*session);
+  EXPECT_EQ(migrated["formatVersion"], kStateVersion);
+  EXPECT_EQ(migrated["onDrain"], "wait");
+  first["formatVersion"] = 2;
+  EXPECT_FALSE(from_record(first, problem)) << "the second version writes them all";
 }
 
 TEST(Registry, FindsOwnNamesAndIdsAndHidesOthers) {

@@ -49,7 +49,7 @@ Queue::Queue(EventLoop& loop, const std::string& state_dir, const Config& config
     : folder_(state_dir + "/queue"),
       config_(config),
       callbacks_(std::move(callbacks)),
-      retry_(loop, [this] { write_dirty(); }),
+      retry_(loop, [this] { retry(); }),
       tidy_(loop,
             [this] {
               forget_old();
@@ -205,7 +205,6 @@ void Queue::on_written(const std::string& id, const std::string& error) {
       on_first_write(*item, error);
     } else if (!error.empty()) {
       item->dirty = true;
-      retry_.start(config_.store.interval);
     } else if (item->dirty && item->listed) {
       write(*item);
     } else {
@@ -233,6 +232,21 @@ void Queue::on_first_write(Item& item, const std::string& error) {
 void Queue::write_dirty() {
   for (auto& item : items_)
     if (item.dirty && !item.writing && item.listed) write(item);
+}
+
+// With nothing left to write, since what could not be was refused, whether the disk is well again
+// would never show.
+void Queue::retry() {
+  write_dirty();
+  if (jobs_ != 0 || status_ == "ok") return;
+  ++jobs_;
+  auto error = std::make_shared<std::string>();
+  worker_.post([error, folder = folder_] { *error = try_folder(folder); },
+               [this, error] {
+                 --jobs_;
+                 update_status(*error);
+                 end_flush();
+               });
 }
 
 void Queue::flush(std::function<void(const std::string&)> done) {
@@ -266,6 +280,7 @@ void Queue::forget_old() {
 }
 
 void Queue::update_status(const std::string& error) {
+  if (!error.empty()) retry_.start(config_.store.interval);
   const auto status = error.empty() ? "ok" : error;
   if (status == status_) return;
   // Once an episode, not once an attempt.

@@ -92,6 +92,7 @@ class Queue {
   void erase(const std::string& id);
   void forget_old();
   void write_dirty();
+  void retry();
   void end_flush();
   void update_status(const std::string& error);
 

@@ -29,6 +29,17 @@ std::string write_all(int fd, std::span<const std::uint8_t> bytes, const std::st
   return {};
 }
 
+// And all of it on disk.
+std::string write_new(const std::string& path, std::span<const std::uint8_t> bytes) {
+  const UniqueFd fd(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return system_error_text("cannot create " + path, errno);
+  auto problem = write_all(fd.get(), bytes, path);
+  if (problem.empty() && ::fsync(fd.get()) < 0)
+    problem = system_error_text("cannot sync " + path, errno);
+  return problem;
+}
+
 constexpr char kAsideSuffix[] = ".corrupt";
 
 std::optional<Json> load_record(const std::string& path, const std::string& id, std::size_t max) {
@@ -56,18 +67,19 @@ std::string system_error_text(const std::string& what, int error) {
 
 std::string replace_file(const std::string& path, std::span<const std::uint8_t> bytes) {
   const auto temporary = path + kTemporarySuffix;
-  std::string problem;
-  {
-    const UniqueFd fd(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd) return system_error_text("cannot create " + temporary, errno);
-    problem = write_all(fd.get(), bytes, temporary);
-    if (problem.empty() && ::fsync(fd.get()) < 0)
-      problem = system_error_text("cannot sync " + temporary, errno);
-  }
+  auto problem = write_new(temporary, bytes);
   if (problem.empty() && ::rename(temporary.c_str(), path.c_str()) < 0)
     problem = system_error_text("cannot replace " + path, errno);
   if (!problem.empty()) ::unlink(temporary.c_str());
+  return problem;
+}
+
+std::string try_folder(const std::string& folder) {
+  const auto path = folder + "/try" + kTemporarySuffix;
+  const Bytes block(4096, 0);  // a file without any may fit a disk that is full
+  auto problem = write_new(path, block);
+  if (::unlink(path.c_str()) < 0 && problem.empty())
+    problem = system_error_text("cannot remove " + path, errno);
   return problem;
 }
 

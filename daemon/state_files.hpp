@@ -22,6 +22,8 @@ std::string system_error_text(const std::string& what, int error);
 // The old file or the new one (0600), whatever happens: temporary file, fsync, rename. The caller
 // syncs the folder.
 std::string replace_file(const std::string& path, std::span<const std::uint8_t> bytes);
+// Whether a file could be written there.
+std::string try_folder(const std::string& folder);
 std::string sync_folder(const std::string& folder);
 // Nothing for what is no regular file, cannot be read or is larger than `max`.
 std::optional<Bytes> read_file(const std::string& path, std::size_t max);

@@ -174,7 +174,7 @@ TEST(Lifecycle, FurtherSignalsDuringAStopAreIgnored) {
 
 // Nothing was begun, and nothing is left.
 TEST(Lifecycle, ASignalBeforeTheDaemonListensEndsIt) {
-  Daemon daemon(DaemonOptions{.started = false});
+  Daemon daemon(DaemonOptions{.started = false, .traced = true});
   daemon.set_runner({"strace", "-f", "-o", "/dev/null", "-e", "trace=openat", "-e",
                      "inject=openat:signal=TERM:when=1"});
   daemon.begin_start();
@@ -187,7 +187,7 @@ TEST(Lifecycle, ASignalBeforeTheDaemonListensEndsIt) {
 }
 
 TEST(Lifecycle, ASignalDuringTheStartUpStopsInOrder) {
-  Daemon daemon(DaemonOptions{.started = false});
+  Daemon daemon(DaemonOptions{.started = false, .traced = true});
   // As it takes its lock: long before it is ready.
   daemon.set_runner({"strace", "-f", "-o", "/dev/null", "-e", "trace=flock", "-e",
                      "inject=flock:signal=TERM:when=1"});

@@ -20,13 +20,6 @@ const std::vector<std::string> kNames{"a", "b", "c"};
 // More kills than any run has calls, so that a test that does not end is noticed.
 constexpr int kMaxKills = 60;
 
-// Leaks cannot be looked for under a tracer.
-DaemonOptions traced_options() {
-  DaemonOptions options;
-  options.environment["ASAN_OPTIONS"] = "detect_leaks=0";
-  return options;
-}
-
 struct Call {
   std::string name;
   // In every thread and process, for calls that session hosts do not make; else in the loop alone.
@@ -108,7 +101,7 @@ void expect_quiet_restart(Daemon& daemon) {
 
 // False once the call was not made often enough for the daemon to be killed.
 bool survives_kill_in_replay(const Call& call, int number) {
-  Daemon daemon(traced_options());
+  Daemon daemon(DaemonOptions{.traced = true});
   {
     auto client = daemon.connect();
     EXPECT_TRUE(client.request("drain", {{"graceMs", 600'000}}).result.is_object());
@@ -142,9 +135,7 @@ std::set<std::string> ask_for_all(const Daemon& daemon) {
 }
 
 bool survives_kill_in_enqueue(const Call& call, int number) {
-  auto options = traced_options();
-  options.started = false;
-  Daemon daemon(options);
+  Daemon daemon(DaemonOptions{.started = false, .traced = true});
   daemon.set_runner(killed_at(daemon, call, number));
   daemon.begin_start();
   bool killed = killed_before(daemon, [&] { return daemon.notify().has("READY=1"); });

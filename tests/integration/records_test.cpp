@@ -39,8 +39,8 @@ TEST(Records, AreForgottenWhenTheyAreOld) {
   EXPECT_TRUE(client.request("wait", {{"session", ended.value("id", "")}}).answered);
   EXPECT_TRUE(eventually([&] { return listed(client) == 1; }));
   EXPECT_EQ(client.request("status", {{"session", "lives"}}).result.value("state", ""), "active");
-  EXPECT_TRUE(eventually(
-      [&] { return !std::filesystem::exists(file_of(daemon, ended.value("id", ""))); }));
+  EXPECT_TRUE(
+      eventually([&] { return !std::filesystem::exists(file_of(daemon, ended.value("id", ""))); }));
 }
 
 // Age goes on while no daemon runs.

@@ -57,9 +57,8 @@ Environment Daemon::environment() const {
       {"XDG_RUNTIME_DIR", folder_ / "xdg"},
       // Into files, since nobody reads the standard error of a session host.
       // A smaller quarantine than the usual 256 MiB, so that memory in use can be judged.
-      // The search for leaks does not work under ptrace, which a runner such as strace uses.
       {"ASAN_OPTIONS",
-       report + ":quarantine_size_mb=16:detect_leaks=" + (runner_.empty() ? "1" : "0")},
+       report + ":quarantine_size_mb=16:detect_leaks=" + (options_.traced ? "0" : "1")},
       {"UBSAN_OPTIONS", report + ":print_stacktrace=1"},
   };
   for (const char* name : kNotForTheDaemon) environment[name] = std::nullopt;

@@ -22,6 +22,8 @@ struct DaemonOptions {
   Environment environment{};  // changes to it
   std::string bus_address{};  // of both buses; empty: there is no bus
   bool started = true;
+  // A process of it may end under strace: the search for leaks does not work there.
+  bool traced = false;
 };
 
 // A real ptyd in folders of its own, with the freshly built ptyd-session and ptyctl. Nothing of it

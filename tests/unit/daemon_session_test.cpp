@@ -120,8 +120,7 @@ TEST(SessionRecord, DamageIsAProblemAndNothingElse) {
   auto newer = good;
   newer["formatVersion"] = kStateVersion + 1;
   EXPECT_FALSE(from_record(newer, problem));
-  EXPECT_EQ(problem,
-            "format version " + std::to_string(kStateVersion + 1) + " is not known");
+  EXPECT_EQ(problem, "format version " + std::to_string(kStateVersion + 1) + " is not known");
 }
 
 TEST(SessionRecord, ThoseOfTheFirstVersionAreStillRead) {

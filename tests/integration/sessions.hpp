@@ -8,9 +8,11 @@
 
 namespace ptyd::test {
 
-// The session's record on disk.
+// The session's record on disk; an empty object when there is none that is whole.
 inline Json record(const Daemon& daemon, const std::string& id) {
-  return Json::parse(read_file(daemon.state_dir() + "/sessions/" + id + ".json"), nullptr, false);
+  auto json =
+      Json::parse(read_file(daemon.state_dir() + "/sessions/" + id + ".json"), nullptr, false);
+  return json.is_object() ? json : Json::object();
 }
 
 }  // namespace ptyd::test

@@ -220,6 +220,7 @@ TEST(Lifecycle, AHostThatRegistersDuringAStopEndsWithTheOthers) {
   ASSERT_TRUE(daemon.wait_for_log("Terminating PTY for session late"));
   ASSERT_EQ(::kill(late, SIGCONT), 0);
   EXPECT_EQ(daemon.wait_exit(), kSuccess);
+  EXPECT_TRUE(daemon.wait_for_log("Session late is here"));
   EXPECT_EQ(record(daemon, id).value("state", ""), "stopped");
   EXPECT_EQ(record(daemon, id).value("endedBy", ""), "SIGTERM");
 }

@@ -113,7 +113,8 @@ TEST(StopLoad, EachStopIsInTimeAndInOrder) {
     const auto sessions = create_all(client, load);
     Crowd crowd(daemon);
     // A moment that nobody chose.
-    std::this_thread::sleep_for(milliseconds(random() % 500));
+    const auto moment = static_cast<int>(random() % 100);
+    ASSERT_TRUE(eventually([&] { return crowd.served() > moment; }));
     const auto begin = SteadyClock::now();
     ASSERT_TRUE(daemon.signal(SIGTERM));
     const auto ended = daemon.wait_exit();

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Requests that wait for the end of a drain, and are started as units of their owners.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
+#include "common/unique_fd.hpp"
 #include "tests/support/sessions.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/system/daemon.hpp"
@@ -47,15 +50,18 @@ testing::AssertionResult wait_active(const std::string& session) {
   return active ? testing::AssertionSuccess() : testing::AssertionFailure() << state;
 }
 
-// A host that stays before its first step until the gate is there.
+// A host that stays before its first step, the opening of a FIFO, until the gate is open.
 void hold_hosts_back() {
-  write_file("/usr/local/bin/slow-host", std::string("#!/bin/sh\nwhile [ ! -e ") + kGate +
-                                             " ]; do sleep 0.1; done\nexec " + kPtydSession +
-                                             " \"$@\"\n");
+  ASSERT_EQ(::mkfifo(kGate, 0644), 0);
+  write_file("/usr/local/bin/slow-host",
+             std::string("#!/bin/sh\n: < ") + kGate + "\nexec " + kPtydSession + " \"$@\"\n");
   std::filesystem::permissions("/usr/local/bin/slow-host", std::filesystem::perms(0755));
   write_drop_in("ptyd.service",
                 "[Service]\nEnvironment=PTYD_SESSION_PROGRAM=/usr/local/bin/slow-host\n");
 }
+
+// For as long as the descriptor is open.
+UniqueFd open_gate() { return UniqueFd(::open(kGate, O_RDWR | O_CLOEXEC)); }
 
 // Kills the daemon when the queued session's unit is there and its host has not registered; the
 // next daemon has asked systemd for the same unit when this returns.
@@ -91,7 +97,7 @@ TEST(Queue, ItsSessionsAreStartedByTheNextDaemonAsTheirOwners) {
 // and took "there is one" for a failed start.
 TEST(Queue, AUnitThatAnEarlierDaemonHasStartedBecomesTheSession) {
   const auto id = kill_between_unit_and_host();
-  write_file(kGate, "");
+  const auto gate = open_gate();
   ASSERT_TRUE(wait_active("late"));
   ASSERT_TRUE(eventually([] { return !read_file(kRan).empty(); }));
   expect_ran_once_as("alice");
@@ -102,7 +108,7 @@ TEST(Queue, AUnitThatGoesWithoutItsHostIsStartedAnew) {
   const auto id = kill_between_unit_and_host();
   const auto invocation = unit_property(session_unit(id), "InvocationID");
   ASSERT_EQ(systemctl({"stop", session_unit(id)}).status, 0);
-  write_file(kGate, "");
+  const auto gate = open_gate();
   ASSERT_TRUE(wait_active("late"));
   ASSERT_TRUE(eventually([] { return !read_file(kRan).empty(); }));
   expect_ran_once_as("alice");

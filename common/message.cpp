@@ -34,6 +34,10 @@ std::string to_text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+Json time_or_null(const std::optional<WallTime>& time) {
+  return time ? Json(format_utc(*time)) : Json(nullptr);
+}
+
 Bytes encode_message(const Json& json, std::span<const std::uint8_t> body) {
   const auto text = to_text(json);
   Bytes payload(text.begin(), text.end());

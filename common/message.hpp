@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "common/text.hpp"
 #include "common/wire.hpp"
 
 namespace ptyd {
@@ -26,6 +27,8 @@ Bytes encode_message(const Json& json, std::span<const std::uint8_t> body = {});
 std::optional<Message> decode_message(std::span<const std::uint8_t> payload);
 // JSON text on one line; bytes that are no UTF-8 become U+FFFD.
 std::string to_text(const Json& json);
+// As format_utc() has it.
+Json time_or_null(const std::optional<WallTime>& time);
 
 // The stable error codes of docs/protocol.md, in JSON replies and ERROR frames alike.
 enum class ErrorCode {

@@ -15,6 +15,7 @@
 
 #include "common/scrollback.hpp"
 #include "common/text.hpp"
+#include "daemon/session.hpp"
 
 namespace ptyd {
 namespace {
@@ -85,9 +86,6 @@ constexpr std::array<std::pair<const char*, QueueChoice>, 3> kQueueChoices{{
     {"always", QueueChoice::kAlways},
     {"never", QueueChoice::kNever},
 }};
-
-constexpr std::array<std::pair<const char*, bool>, 2> kOnDrain{
-    {{"wait", false}, {"terminate", true}}};
 
 template <typename Words, typename T>
 std::string set_word(T& out, const std::string& text, const Words& words) {
@@ -178,9 +176,9 @@ const Key kKeys[] = {
      [](const Config& c) { return format_duration(c.sessions.idle_after); }},
     {"sessions.on_drain",
      [](Config& c, const std::string& t) {
-       return set_word(c.sessions.terminate_on_drain, t, kOnDrain);
+       return set_word(c.sessions.terminate_on_drain, t, kOnDrainWords);
      },
-     [](const Config& c) { return get_word(c.sessions.terminate_on_drain, kOnDrain); }},
+     [](const Config& c) { return get_word(c.sessions.terminate_on_drain, kOnDrainWords); }},
     {"stop.request_timeout",
      [](Config& c, const std::string& t) {
        return set_duration(c.stop.request_timeout, t, milliseconds(0), kDay);

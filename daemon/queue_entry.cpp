@@ -23,10 +23,6 @@ constexpr std::array<std::pair<QueueState, const char*>, 4> kStates{{
     {QueueState::kFailed, "failed"},
 }};
 
-Json time_or_null(const std::optional<WallTime>& time) {
-  return time ? Json(format_utc(*time)) : Json(nullptr);
-}
-
 // Only what was asked for: of a session that has never been started the rest says nothing.
 SessionPtr as_asked_for(const Session& read) {
   auto session = std::make_shared<Session>();

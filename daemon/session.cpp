@@ -40,10 +40,6 @@ std::vector<std::string> shortened(const std::vector<std::string>& words) {
   return shown;
 }
 
-Json time_or_null(const std::optional<WallTime>& time) {
-  return time ? Json(format_utc(*time)) : Json(nullptr);
-}
-
 void read_ending(const Json& record, RecordReader& in, Session& session) {
   const auto ended_by = record.find("endedBy");
   if (ended_by == record.end() || !ended_by->is_string()) return;
@@ -104,13 +100,13 @@ bool may_follow(SessionState from, SessionState to) {
 }
 
 std::optional<bool> terminates_on_drain(std::string_view word) {
-  if (word == "wait") return false;
-  if (word == "terminate") return true;
+  for (const auto& [name, terminates] : kOnDrainWords)
+    if (word == name) return terminates;
   return std::nullopt;
 }
 
 const char* on_drain_word(const SessionSpec& spec) {
-  return spec.terminate_on_drain != 0 ? "terminate" : "wait";
+  return kOnDrainWords.at(spec.terminate_on_drain != 0 ? 1 : 0).first;
 }
 
 bool Session::try_set_state(SessionState next) {

@@ -3,12 +3,14 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/message.hpp"
@@ -33,6 +35,8 @@ bool is_living(SessionState state);
 bool may_follow(SessionState from, SessionState to);
 
 // What a drain does to a session: "wait" or "terminate". Nothing for any other word.
+inline constexpr std::array<std::pair<const char*, bool>, 2> kOnDrainWords{
+    {{"wait", false}, {"terminate", true}}};
 std::optional<bool> terminates_on_drain(std::string_view word);
 const char* on_drain_word(const SessionSpec& spec);
 

@@ -43,7 +43,7 @@ void Drain::on_session_changed(const Session& session) {
   if (!active_) return;
   // One that was being started when the drain began.
   if (session.running() && session.spec.terminate_on_drain != 0 && !session.supervised)
-    sessions_.end_with_daemon(SessionManager::Ending::kOnDrain);
+    sessions_.end_with_daemon(session.id());
   if (sessions_.registry().ending_with_daemon() != left_) report_later();
 }
 

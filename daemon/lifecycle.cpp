@@ -79,6 +79,7 @@ Lifecycle::Lifecycle(EventLoop& loop, const Config& config, SessionManager& sess
               .done = [this] { on_drained(); }}),
       alive_(std::make_shared<bool>(true)),
       step_timer_(loop, [this] { on_step_overdue(); }),
+      save_retry_(loop, [this] { try_save(); }),
       ticker_(loop, [this] { tick(); }) {
   sessions_.add_observer(this);
   requests_.set_on_brief_done([this] { on_requests_done(); });
@@ -278,7 +279,11 @@ void Lifecycle::on_step_overdue() {
       log::info("Stop: " + plural(sessions_.registry().ending_with_daemon(), "session") +
                 " left after the grace time; ending them");
       break;
-    case Step::kSave: log::error("Stop: state is not saved in time; going on"); break;
+    case Step::kSave:
+      if (saving_progresses()) return;
+      log::error("Stop: state is not saved in time" +
+                 (save_error_.empty() ? save_error_ : " (" + save_error_ + ")") + "; going on");
+      break;
     default: break;  // hosts and clients that are slow to go harm nobody
   }
   next_after(step_);
@@ -288,6 +293,7 @@ void Lifecycle::on_step_overdue() {
 void Lifecycle::next_after(Step step) {
   if (step != step_) return;
   step_timer_.stop();
+  save_retry_.stop();
   switch (step) {
     case Step::kNone: return;
     case Step::kRequests: return handing_over_ ? leave_listener() : grant_grace();
@@ -311,8 +317,13 @@ void Lifecycle::grant_grace() {
 }
 
 void Lifecycle::end_sessions() {
-  enter(Step::kSessions, milliseconds(0));
-  sessions_.end_with_daemon(SessionManager::Ending::kAll);
+  enter(Step::kSessions, config_.stop.session_timeout + std::chrono::seconds(1));
+  sessions_.end_with_daemon(SessionManager::Ending::kAll, [this, alive = alive_] {
+    if (*alive && step_ == Step::kSessions) on_sessions_told();
+  });
+}
+
+void Lifecycle::on_sessions_told() {
   // The manager kills a host that is overdue; a second later even that has not helped.
   const auto bound = sessions_.end_deadline() - Clock::now() + std::chrono::seconds(1);
   step_timer_.start(std::max<Clock::duration>(bound, milliseconds(0)));
@@ -326,10 +337,27 @@ void Lifecycle::leave_listener() {
 
 void Lifecycle::save() {
   enter(Step::kSave, kSaveTimeout);
+  records_written_ = sessions_.records_written();
+  try_save();
+}
+
+// A slow disk is waited for as long as the whole stop may take, one that has died is not.
+bool Lifecycle::saving_progresses() {
+  const auto written = sessions_.records_written();
+  if (std::exchange(records_written_, written) == written) return false;
+  const auto left = kStopTime - since(stop_begun_);
+  if (left <= milliseconds(0)) return false;
+  step_timer_.start(std::min(left, kSaveTimeout));
+  return true;
+}
+
+// There is no later time for it: what fails is tried again until the step is overdue.
+void Lifecycle::try_save() {
   sessions_.flush([this, alive = alive_](const std::string& error) {
-    if (!*alive) return;
-    if (!error.empty()) log::error("Stop: the last state could not be saved: " + error);
-    next_after(Step::kSave);
+    if (!*alive || step_ != Step::kSave) return;
+    save_error_ = error;
+    if (error.empty()) return next_after(Step::kSave);
+    save_retry_.start(kSaveRetry);
   });
 }
 
@@ -358,6 +386,8 @@ void Lifecycle::finish() {
                         : std::string("Graceful shutdown complete");
   log::info(what + " in " + format_duration(elapsed),
             {{"PTYD_ELAPSED_MS", std::to_string(elapsed.count())}}, log::Event::kStopComplete);
+  log::debug("The loop's longest turn: " +
+             format_duration(duration_cast<milliseconds>(loop_.longest_turn())));
   if (on_finished_) on_finished_(exit_status_);
 }
 
@@ -378,7 +408,7 @@ void Lifecycle::on_session_added(const Session&) {
 void Lifecycle::on_session_changed(const Session& session) {
   // A host that has registered only now: its session ends with the others.
   if (step_ == Step::kSessions && session.running() && !session.supervised)
-    return sessions_.end_with_daemon(SessionManager::Ending::kAll);
+    return sessions_.end_with_daemon(session.id());
   drain_.on_session_changed(session);
   note_progress();
 }

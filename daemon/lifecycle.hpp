@@ -54,7 +54,9 @@ class Lifecycle final : private SessionObserver {
  public:
   // Bounds of the steps of a stop that have no configuration: together with stop.request_timeout
   // and the sessions' stop timeout they stay within 10 s with default settings.
-  static constexpr std::chrono::milliseconds kSaveTimeout{1000};
+  static constexpr std::chrono::milliseconds kSaveTimeout{1000};  // without a record written
+  static constexpr std::chrono::milliseconds kStopTime{9000};     // in all, for saving
+  static constexpr std::chrono::milliseconds kSaveRetry{100};
   static constexpr std::chrono::milliseconds kHostTimeout{300};
   static constexpr std::chrono::milliseconds kCloseTimeout{200};
 
@@ -110,12 +112,15 @@ class Lifecycle final : private SessionObserver {
   void next_after(Step step);
   void grant_grace();
   void end_sessions();
+  void on_sessions_told();
   // Over as soon as no session is left.
   [[nodiscard]] bool waits_for_sessions() const {
     return step_ == Step::kGrace || step_ == Step::kSessions;
   }
   void leave_listener();
   void save();
+  void try_save();
+  bool saving_progresses();
   void let_hosts_go();
   void close_clients();
   void finish();
@@ -138,7 +143,10 @@ class Lifecycle final : private SessionObserver {
   bool handing_over_ = false;
   int exit_status_ = 0;
   std::shared_ptr<bool> alive_;  // false once destroyed, for callbacks that live on
+  std::string save_error_;       // of the last attempt
+  std::uint64_t records_written_ = 0;
   Timer step_timer_;
+  Timer save_retry_;
   Timer ticker_;
 };
 

@@ -67,10 +67,9 @@ std::vector<std::string> Queue::load() {
     auto entry = queue_entry_from_record(record, problem);
     if (!entry) {
       const auto id = record.value("id", "");
-      set_record_aside(folder_, id);
       auto line = path_of(id);
-      line.append(": ").append(problem).append("; set aside as ").append(id);
-      loaded.problems.push_back(line.append(".json.corrupt"));
+      line.append(": ").append(problem).append("; ");
+      loaded.problems.push_back(line.append(set_record_aside(folder_, id)));
       continue;
     }
     last_sequence_ = std::max(last_sequence_, entry->sequence);
@@ -80,6 +79,8 @@ std::vector<std::string> Queue::load() {
   items_.sort([](const Item& a, const Item& b) {
     return std::pair(a.entry.sequence, a.entry.id()) < std::pair(b.entry.sequence, b.entry.id());
   });
+  left_alone_ = std::move(loaded.newer);
+  left_alone_.merge(loaded.unreadable);
   forget_old();
   return std::move(loaded.problems);
 }
@@ -295,6 +296,7 @@ void Queue::update_status(const std::string& error) {
 // ---- looking ----
 
 bool Queue::is_settled(const std::string& id) const {
+  if (left_alone_.count(id) != 0) return false;
   const auto* item = item_of(id);
   return item == nullptr || (!item->entry.waiting() && !item->dirty && !item->writing);
 }

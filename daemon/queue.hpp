@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,7 +63,7 @@ class Queue {
   [[nodiscard]] std::size_t waiting_count(const Caller& caller) const;
   // Null when there is none.
   [[nodiscard]] const QueueEntry* find(const std::string& id) const;
-  // It is over, on disk too: no crash can have it started again.
+  // It is over, on disk too: no crash can have it started again. Not so what could not be read.
   [[nodiscard]] bool is_settled(const std::string& id) const;
   // By an entry of this owner that waits.
   [[nodiscard]] bool name_in_use(uid_t uid, const std::string& name) const;
@@ -99,7 +100,8 @@ class Queue {
   const std::string folder_;
   Config config_;
   Callbacks callbacks_;
-  Items items_;  // in the order of their sequence numbers
+  Items items_;                       // in the order of their sequence numbers
+  std::set<std::string> left_alone_;  // ids in the folder of which nothing else is known
   std::uint64_t last_sequence_ = 0;
   std::size_t jobs_ = 0;  // of the worker, under way
   std::vector<std::function<void(const std::string&)>> waiting_for_flush_;

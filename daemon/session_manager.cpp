@@ -40,6 +40,7 @@ SessionManager::SessionManager(EventLoop& loop, const Config& config, const std:
       config_(config),
       starter_(starter),
       boot_id_(read_boot_id()),
+      jobs_(loop),
       recovery_(loop, [this] { on_recovery_over(); }),
       refresh_(loop, [this] { refresh_records(); }),
       users_(loop),
@@ -392,13 +393,16 @@ void SessionManager::end(const SessionPtr& session, std::chrono::milliseconds at
   changed(session);
 }
 
-void SessionManager::end_with_daemon(Ending which) {
-  std::vector<SessionPtr> ending;
+void SessionManager::end_with_daemon(Ending which, std::function<void()> told) {
   for (const auto& [id, session] : registry_.all())
     if (session->ends_with_daemon() &&
         (which == Ending::kAll || session->spec.terminate_on_drain != 0))
-      ending.push_back(session);
-  for (const auto& session : ending) end(session, config_.stop.session_timeout);
+      jobs_.add([this, id = id] { end_with_daemon(id); });
+  if (told) jobs_.add(std::move(told));
+}
+
+void SessionManager::end_with_daemon(const std::string& id) {
+  if (const auto session = registry_.by_id(id)) end(session, config_.stop.session_timeout);
 }
 
 std::size_t SessionManager::notify_viewers(const Json& event, Viewers who) {
@@ -407,10 +411,15 @@ std::size_t SessionManager::notify_viewers(const Json& event, Viewers who) {
   for (const auto& [id, session] : registry_.all()) {
     if (who == Viewers::kOfEnding && !session->ends_with_daemon()) continue;
     count += session->viewers;
-    const auto it = hosts_.find(id);
-    if (it != hosts_.end() && it->second->link && it->second->ready) it->second->link->notice(text);
+    jobs_.add([this, id = id, text] { notify_viewers_of(id, text); });
   }
   return count;
+}
+
+void SessionManager::notify_viewers_of(const std::string& id, const std::string& text) {
+  const auto host = hosts_.find(id);
+  if (host != hosts_.end() && host->second->link && host->second->ready)
+    host->second->link->notice(text);
 }
 
 std::size_t SessionManager::viewers() const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/event_loop.hpp"
+#include "common/job_queue.hpp"
 #include "common/unix_socket.hpp"
 #include "daemon/access.hpp"
 #include "daemon/config.hpp"
@@ -79,6 +80,8 @@ class SessionManager {
   [[nodiscard]] Store& store() { return store_; }
   [[nodiscard]] const Store& store() const { return store_; }
   // "ok" or what is wrong with writing the state: of sessions, or else of the queue.
+  // On disk, since the start.
+  [[nodiscard]] std::uint64_t records_written() const { return store_.written(); }
   [[nodiscard]] const std::string& store_status() const {
     return store_.status() == "ok" ? queue_.status() : store_.status();
   }
@@ -136,11 +139,14 @@ class SessionManager {
   void end(const SessionPtr& session,
            std::chrono::milliseconds at_most = std::chrono::milliseconds::max());
   // The same with those that end with the daemon, or of these only those that a drain does not wait
-  // for; none takes longer than stop.session_timeout.
+  // for; none takes longer than stop.session_timeout. Over several turns of the loop, since they
+  // may be many; `told`, if given, is called when all have been.
   enum class Ending { kAll, kOnDrain };
-  void end_with_daemon(Ending which);
-  // To every attached client, or those of the sessions that end with the daemon; how many there
-  // are.
+  void end_with_daemon(Ending which, std::function<void()> told = {});
+  // With one of them that comes late.
+  void end_with_daemon(const std::string& id);
+  // To every attached client, or those of the sessions that end with the daemon, before whatever
+  // is begun with those afterwards; how many there are.
   enum class Viewers { kOfEnding, kAll };
   std::size_t notify_viewers(const Json& event, Viewers who = Viewers::kOfEnding);
   [[nodiscard]] std::size_t viewers() const;
@@ -215,6 +221,7 @@ class SessionManager {
   void note_hosts();
 
   bool set_state(const SessionPtr& session, SessionState state);
+  void notify_viewers_of(const std::string& id, const std::string& text);
   void conclude(const SessionPtr& session);
   void changed(const SessionPtr& session);
   void refresh_records();
@@ -233,6 +240,7 @@ class SessionManager {
   std::size_t captures_ = 0;
   bool replaying_ = false;
   std::set<std::string> replays_;  // from the queue, being started
+  JobQueue jobs_;
   Timer recovery_;
   Timer refresh_;
   UserNames users_;

@@ -32,9 +32,8 @@ void SessionManager::load() {
     if (!session) {
       const auto id = record.value("id", "");
       auto line = "State: " + store_.folder();
-      line.append("/").append(id).append(".json: ").append(problem);
-      log::error(line.append("; set aside as ").append(id).append(".json.corrupt"));
-      store_.set_aside(id);
+      line.append("/").append(id).append(".json: ").append(problem).append("; ");
+      log::error(line.append(store_.set_aside(id)));
       continue;
     }
     registry_.add(session);

@@ -42,9 +42,11 @@ std::string write_new(const std::string& path, std::span<const std::uint8_t> byt
 
 constexpr char kAsideSuffix[] = ".corrupt";
 
-std::optional<Json> load_record(const std::string& path, const std::string& id, std::size_t max) {
+std::optional<Json> load_record(const std::string& path, const std::string& id, std::size_t max,
+                                int& error) {
+  error = 0;
   if (!is_session_id(id)) return std::nullopt;
-  const auto bytes = read_file(path, max);
+  const auto bytes = read_file(path, max, error);
   auto message = bytes ? decode_message(*bytes) : std::nullopt;
   if (!message || !message->body.empty()) return std::nullopt;
   const auto its_id = message->json.find("id");
@@ -57,6 +59,28 @@ std::int64_t version_of(const Json& record) {
   const auto version = record.find("formatVersion");
   const bool says = version != record.end() && version->is_number_integer();
   return says ? version->get<std::int64_t>() : 0;
+}
+
+// One of load_records().
+void take_record(const std::string& folder, const std::string& id, std::size_t max,
+                 LoadedRecords& loaded) {
+  const auto path = folder + "/" + id + kRecordSuffix;
+  int error = 0;
+  auto record = load_record(path, id, max, error);
+  if (error != 0) {
+    loaded.problems.push_back(system_error_text(path + " cannot be read", error) +
+                              "; leaving it alone");
+    loaded.unreadable.insert(id);
+  } else if (!record) {
+    loaded.problems.push_back(path + " is damaged; " + set_record_aside(folder, id));
+  } else if (version_of(*record) > kStateVersion) {
+    loaded.problems.push_back(path + " was written by a newer ptyd (format " +
+                              std::to_string(version_of(*record)) + ", this one knows " +
+                              std::to_string(kStateVersion) + "); leaving it alone");
+    loaded.newer.insert(id);
+  } else {
+    loaded.records.push_back(std::move(*record));
+  }
 }
 
 }  // namespace
@@ -89,18 +113,27 @@ std::string sync_folder(const std::string& folder) {
   return {};
 }
 
-std::optional<Bytes> read_file(const std::string& path, std::size_t max) {
+std::optional<Bytes> read_file(const std::string& path, std::size_t max, int& error) {
+  error = 0;
   // Not through a link, and never waiting for a fifo that somebody put there.
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) < 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  if (!fd || ::fstat(fd.get(), &status) < 0) {
+    if (errno != ELOOP) error = errno;
+    return std::nullopt;
+  }
+  if (!S_ISREG(status.st_mode)) return std::nullopt;
   if (static_cast<std::uint64_t>(status.st_size) > max) return std::nullopt;
   Bytes bytes(static_cast<std::size_t>(status.st_size));
   std::size_t done = 0;
   while (done < bytes.size()) {
     const auto n = ::read(fd.get(), bytes.data() + done, bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
+    if (n < 0) {
+      error = errno;
+      return std::nullopt;
+    }
+    if (n == 0) break;
     done += static_cast<std::size_t>(n);
   }
   bytes.resize(done);
@@ -116,34 +149,21 @@ LoadedRecords load_records(const std::string& folder, std::size_t max) {
   }
   while (const dirent* entry = ::readdir(dir.get())) {
     const std::string_view name = entry->d_name;
-    const auto path = folder + "/" + entry->d_name;
-    if (name.ends_with(kTemporarySuffix)) {
-      ::unlink(path.c_str());  // left by a crash before its rename: never was the state
-      continue;
-    }
-    if (!name.ends_with(kRecordSuffix)) continue;
-    const auto id = std::string(name.substr(0, name.size() - (sizeof kRecordSuffix - 1)));
-    auto record = load_record(path, id, max);
-    if (record && version_of(*record) > kStateVersion) {
-      loaded.problems.push_back(path + " was written by a newer ptyd (format " +
-                                std::to_string(version_of(*record)) + ", this one knows " +
-                                std::to_string(kStateVersion) + "); leaving it alone");
-      loaded.newer.insert(id);
-      continue;
-    }
-    if (record) {
-      loaded.records.push_back(std::move(*record));
-      continue;
-    }
-    loaded.problems.push_back(path + " is damaged; set aside as " + entry->d_name + kAsideSuffix);
-    ::rename(path.c_str(), (path + kAsideSuffix).c_str());
+    if (name.ends_with(kTemporarySuffix))
+      // Left by a crash before its rename: it never was the state.
+      ::unlink((folder + "/" + entry->d_name).c_str());
+    else if (name.ends_with(kRecordSuffix))
+      take_record(folder, std::string(name.substr(0, name.size() - (sizeof kRecordSuffix - 1))),
+                  max, loaded);
   }
   return loaded;
 }
 
-void set_record_aside(const std::string& folder, const std::string& id) {
+std::string set_record_aside(const std::string& folder, const std::string& id) {
   const auto path = folder + "/" + id + kRecordSuffix;
-  ::rename(path.c_str(), (path + kAsideSuffix).c_str());
+  if (::rename(path.c_str(), (path + kAsideSuffix).c_str()) < 0)
+    return system_error_text("it cannot be set aside", errno);
+  return "set aside as " + id + kRecordSuffix + kAsideSuffix;
 }
 
 bool has_record(const std::string& folder, const std::string& id) {

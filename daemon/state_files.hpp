@@ -25,8 +25,9 @@ std::string replace_file(const std::string& path, std::span<const std::uint8_t> 
 // Whether a file could be written there.
 std::string try_folder(const std::string& folder);
 std::string sync_folder(const std::string& folder);
-// Nothing for what is no regular file, cannot be read or is larger than `max`.
-std::optional<Bytes> read_file(const std::string& path, std::size_t max);
+// Nothing, with `error` 0, for what is no regular file or larger than `max`; nothing, with errno in
+// `error`, for what cannot be read.
+std::optional<Bytes> read_file(const std::string& path, std::size_t max, int& error);
 
 // The format of what this version writes, "formatVersion" in every record. It reads all older ones:
 // 2 says of each session what a drain does to it, whether it is supervised and which unit it has.
@@ -39,13 +40,14 @@ struct LoadedRecords {
   std::vector<Json> records;
   std::vector<std::string> problems;  // one line each
   std::set<std::string> newer;        // the ids of those that only a newer version understands
+  std::set<std::string> unreadable;   // the ids of those that could not be read, but may be later
 };
 // All that are no larger than `max` bytes, in no order. Damaged files are set aside as *.corrupt;
-// those of a newer version are left alone, for when that is back. Removes temporary files of a
-// crash.
+// those of a newer version are left alone, for when that is back, and so are those that the system
+// does not let us read now (EIO, EMFILE). Removes temporary files of a crash.
 LoadedRecords load_records(const std::string& folder, std::size_t max);
-// For a record that was read but makes no sense: ID.json.corrupt.
-void set_record_aside(const std::string& folder, const std::string& id);
+// For a record that makes no sense: ID.json.corrupt. What became of it, for the log.
+std::string set_record_aside(const std::string& folder, const std::string& id);
 // Whether there is one, sound or set aside.
 bool has_record(const std::string& folder, const std::string& id);
 

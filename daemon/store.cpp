@@ -16,6 +16,9 @@ constexpr char kScrollbackSuffix[] = ".scrollback";
 // A record is some kilobytes: its command line is bounded by one frame (kMaxFramePayload), which
 // JSON escapes can make six times as long.
 constexpr std::size_t kMaxRecordSize = 1024 * 1024;
+// The loop takes the snapshots, some hundred microseconds each on a
+// busy machine.
+constexpr std::size_t kMaxBatch = 50;
 
 }  // namespace
 
@@ -29,10 +32,12 @@ struct Store::Batch {
   };
   std::string folder;
   std::uint64_t scrollback_bytes = 0;
+  std::shared_ptr<std::atomic<std::uint64_t>> written;
   std::vector<Item> items;
   std::vector<std::string> removed;
   std::vector<std::string> not_removed;
-  std::string error;  // the first one
+  bool is_last = false;  // nothing else was marked
+  std::string error;     // the first one
   Clock::time_point begun = Clock::now();
 
   void write() {
@@ -60,11 +65,15 @@ struct Store::Batch {
     // The scrollback first: a record that says "stopped" has all that belongs to it.
     if (item.snapshot.scrollback && scrollback_bytes > 0) {
       const auto tail = item.snapshot.scrollback->tail(scrollback_bytes);
-      if (auto problem = replace_file(base + kScrollbackSuffix, tail.bytes); !problem.empty())
-        return problem;
+      // None is as good as an empty one, and costs no sync.
+      if (!tail.bytes.empty())
+        if (auto problem = replace_file(base + kScrollbackSuffix, tail.bytes); !problem.empty())
+          return problem;
     }
     const auto text = item.snapshot.record.dump(2, ' ', false, Json::error_handler_t::replace);
-    return replace_file(base + kRecordSuffix, as_bytes(text + "\n"));
+    auto problem = replace_file(base + kRecordSuffix, as_bytes(text + "\n"));
+    if (problem.empty()) ++*written;
+    return problem;
   }
 };
 
@@ -86,7 +95,7 @@ Store::Loaded Store::load() {
   return loaded;
 }
 
-void Store::set_aside(const std::string& id) { set_record_aside(folder_, id); }
+std::string Store::set_aside(const std::string& id) { return set_record_aside(folder_, id); }
 
 void Store::mark(const std::string& id) {
   marked_.insert(id);
@@ -101,6 +110,7 @@ void Store::mark_urgently(const std::string& id) {
 
 void Store::remove(const std::string& id) {
   marked_.erase(id);
+  failed_.erase(id);
   removed_.insert(id);
   if (!writing_ && !coalesce_.active()) coalesce_.start(kCoalesce);
 }
@@ -117,14 +127,17 @@ void Store::begin_batch() {
   retry_.stop();
   auto batch = std::make_shared<Batch>();
   batch->folder = folder_;
+  batch->written = written_;
   batch->scrollback_bytes = scrollback_bytes_;
   for (const auto& id : removed_)
     if (!leaves_alone(id)) batch->removed.push_back(id);
-  for (const auto& id : marked_)
-    if (auto snapshot = callbacks_.snapshot(id))
-      batch->items.push_back({id, std::move(*snapshot), leaves_alone(id), {}});
-  marked_.clear();
   removed_.clear();
+  for (auto id = marked_.begin(); id != marked_.end() && batch->items.size() < kMaxBatch;
+       id = marked_.erase(id))
+    if (auto snapshot = callbacks_.snapshot(*id))
+      batch->items.push_back({*id, std::move(*snapshot), leaves_alone(*id), {}});
+  batch->is_last = marked_.empty();
+  flush_owed_ = false;
   writing_ = true;
   worker_.post([batch] { batch->write(); }, [this, batch] { on_batch_done(batch); });
 }
@@ -134,15 +147,25 @@ void Store::on_batch_done(const std::shared_ptr<Batch>& batch) {
   count(*batch);
   for (const auto& item : batch->items) {
     if (!item.error.empty()) {
-      marked_.insert(item.id);
+      failed_.insert(item.id);
       continue;
     }
     callbacks_.saved(item.id, item.snapshot.generation, item.snapshot.scrollback != nullptr);
   }
   removed_.insert(batch->not_removed.begin(), batch->not_removed.end());
-  update_status(batch->error);
-  if (std::exchange(flush_owed_, false)) return begin_batch();
-  if (!batch->error.empty()) {
+  if (!batch->error.empty()) update_status(batch->error);
+  if (round_error_.empty()) round_error_ = batch->error;
+  if (!batch->is_last) return begin_batch();
+  end_round();
+}
+
+void Store::end_round() {
+  const auto error = std::exchange(round_error_, {});
+  marked_.merge(failed_);
+  failed_.clear();
+  update_status(error);
+  if (flush_owed_) return begin_batch();
+  if (!error.empty()) {
     retry_.start(interval_);
   } else if (!marked_.empty() || !removed_.empty()) {
     // Changed while they were being written.
@@ -151,7 +174,7 @@ void Store::on_batch_done(const std::shared_ptr<Batch>& batch) {
     return;
   }
   const auto waiting = std::exchange(waiting_, {});
-  for (const auto& done : waiting) done(batch->error);
+  for (const auto& done : waiting) done(error);
 }
 
 void Store::count(const Batch& batch) {
@@ -179,7 +202,8 @@ void Store::update_status(const std::string& error) {
 }
 
 Bytes Store::load_scrollback(const std::string& folder, const std::string& id) {
-  return read_file(folder + "/" + id + kScrollbackSuffix, kMaxScrollback).value_or(Bytes());
+  int error = 0;
+  return read_file(folder + "/" + id + kScrollbackSuffix, kMaxScrollback, error).value_or(Bytes());
 }
 
 void Store::set_limits(std::chrono::milliseconds interval, std::uint64_t scrollback_bytes) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -47,8 +48,8 @@ class Store {
   // Reads all records. Blocks: for the start-up alone. The files of a newer version's are not
   // touched from then on, even if their sessions are known by their hosts.
   Loaded load();
-  // Sets a record aside that was read but makes no sense.
-  void set_aside(const std::string& id);
+  // Sets a record aside that was read but makes no sense. What became of it, for the log.
+  std::string set_aside(const std::string& id);
 
   [[nodiscard]] bool leaves_alone(const std::string& id) const { return newer_.count(id) != 0; }
 
@@ -72,6 +73,8 @@ class Store {
     std::chrono::steady_clock::duration longest{};
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
+  // Records since the start, at this moment: whether a disk is slow or has died.
+  [[nodiscard]] std::uint64_t written() const { return *written_; }
   // "ok" or the error of the last attempt.
   [[nodiscard]] const std::string& status() const { return status_; }
   [[nodiscard]] const std::string& folder() const { return folder_; }
@@ -79,8 +82,10 @@ class Store {
  private:
   struct Batch;
 
+  // All that is marked is written in a round of one or more batches, one after the other.
   void begin_batch();
   void on_batch_done(const std::shared_ptr<Batch>& batch);
+  void end_round();
   void count(const Batch& batch);
   void update_status(const std::string& error);
 
@@ -90,12 +95,17 @@ class Store {
   Callbacks callbacks_;
   std::set<std::string> newer_;
   std::set<std::string> marked_;
+  std::set<std::string> failed_;  // in this round, to be marked again
   std::set<std::string> removed_;
+  std::string round_error_;  // the first one
   std::vector<std::function<void(const std::string&)>> waiting_;
   bool writing_ = false;
   bool flush_owed_ = false;  // what was asked for after the batch under way had been put together
   std::string status_ = "ok";
   Counts counts_;
+  // Of the worker's thread, which is left behind by the end of the daemon if the disk has died.
+  std::shared_ptr<std::atomic<std::uint64_t>> written_ =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
   Timer coalesce_;
   Timer retry_;
   Worker worker_;  // last: its thread ends before what its jobs report to

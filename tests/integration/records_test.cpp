@@ -9,6 +9,7 @@
 
 #include "tests/integration/sessions.hpp"
 #include "tests/support/daemon.hpp"
+#include "tests/support/tracer.hpp"
 
 namespace ptyd::test {
 namespace {
@@ -21,6 +22,13 @@ std::string file_of(const Daemon& daemon, const std::string& id) {
 }
 
 std::size_t listed(ProtocolClient& client) { return client.request("list").items.size(); }
+
+std::vector<std::string> files_in(const std::string& folder) {
+  std::vector<std::string> files;
+  for (const auto& file : std::filesystem::directory_iterator(folder))
+    files.push_back(file.path().string());
+  return files;
+}
 
 // Makes the record that of another version, and gives back what is in the file now.
 std::string rewrite(const std::string& path, int version) {
@@ -103,6 +111,37 @@ TEST(Records, ThoseOfANewerVersionAreLeftAlone) {
   EXPECT_EQ(daemon.terminate(), kSuccess);
   EXPECT_EQ(read_file(session), text);
   EXPECT_EQ(read_file(entry), text);
+}
+
+// The disk had failed for a moment, and what it held was set aside for good.
+TEST(Records, OneThatCannotBeReadNowIsThereTheNextTime) {
+  Daemon daemon(DaemonOptions{.traced = true});
+  std::string id;
+  {
+    auto client = daemon.connect();
+    id = create(client, "job", {"true"}).value("id", "");
+    EXPECT_TRUE(client.request("wait", {{"session", id}}).answered);
+    EXPECT_TRUE(client.request("drain").result.is_object());
+    create(client, "late", {"true"}, {{"queue", true}});
+  }
+  EXPECT_EQ(daemon.terminate(), kSuccess);
+  const auto entries = files_in(daemon.state_dir() + "/queue");
+  ASSERT_EQ(entries.size(), 1U);
+  Arguments runner{"strace", "-D", "-qq", "-f", "-o", "/dev/null"};
+  for (const auto& option :
+       strace_options({"read", "error=EIO", "", {file_of(daemon, id), entries[0]}}))
+    runner.push_back(option);
+  daemon.set_runner(runner);
+  daemon.start();
+  for (const auto& path : {file_of(daemon, id), entries[0]})
+    EXPECT_TRUE(
+        daemon.wait_for_log(path + " cannot be read: Input/output error; leaving it alone"));
+  EXPECT_EQ(daemon.terminate(), kSuccess);
+  daemon.set_runner({});
+  daemon.start();
+  auto client = daemon.connect();
+  EXPECT_EQ(client.request("status", {{"session", id}}).result.value("state", ""), "stopped");
+  EXPECT_EQ(client.request("wait", {{"session", "late"}}).result.value("endedBy", ""), "exited");
 }
 
 // The session itself goes on, since its host knows all that is needed.

@@ -155,6 +155,26 @@ TEST_F(StoreTest, AFailedWriteIsReportedOnceAndRetried) {
   EXPECT_EQ(Json::parse(read(file(".json"))), states[kId].record);
 }
 
+// More than are written at a time, and one of the first that fails does not hold up the others.
+TEST_F(StoreTest, AFlushWritesAllThatIsMarked) {
+  constexpr int kCount = 1000;
+  auto store = make(std::chrono::hours(1));
+  const auto id_of = [](int number) { return std::to_string(1'000'000'000'000'000 + number); };
+  for (int i = 0; i < kCount; ++i) {
+    states[id_of(i)] = {{{"id", id_of(i)}}, 1, nullptr};
+    store->mark(id_of(i));
+  }
+  const auto obstacle = fs::path(folder.path()) / "sessions" / (id_of(7) + ".json.tmp");
+  fs::create_directory(obstacle);
+  EXPECT_NE(flush(*store).find("cannot create " + obstacle.string()), std::string::npos);
+  EXPECT_EQ(saved.size(), kCount - 1U);
+  EXPECT_EQ(saved.count(id_of(7)), 0U);
+  fs::remove(obstacle);
+  EXPECT_EQ(flush(*store), "");
+  EXPECT_EQ(saved.size(), std::size_t{kCount});
+  EXPECT_EQ(store->status(), "ok");
+}
+
 TEST_F(StoreTest, WhatChangesWhileItIsWrittenIsWrittenAgain) {
   auto store = make();
   states[kId] = {{{"id", kId}, {"n", 1}}, 1, nullptr};

@@ -2,14 +2,18 @@
 // The daemon is killed at one system call after the other while it queues requests and while it
 // starts what is queued. What was acknowledged must run exactly once, whatever the call.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <map>
+#include <memory>
 #include <set>
 
 #include "tests/integration/sessions.hpp"
 #include "tests/support/daemon.hpp"
+#include "tests/support/tracer.hpp"
 
 namespace ptyd::test {
 namespace {
@@ -18,7 +22,7 @@ namespace fs = std::filesystem;
 
 const std::vector<std::string> kNames{"a", "b", "c"};
 // More kills than any run has calls, so that a test that does not end is noticed.
-constexpr int kMaxKills = 60;
+constexpr int kMaxKills = 200;
 
 struct Call {
   std::string name;
@@ -156,6 +160,61 @@ bool survives_kill_in_enqueue(const Call& call, int number) {
   return killed;
 }
 
+// Queues all of them while the daemon drains; the id of each.
+std::map<std::string, std::string> queue_all(const Daemon& daemon) {
+  std::map<std::string, std::string> ids;
+  auto client = daemon.connect();
+  EXPECT_TRUE(client.request("drain", {{"graceMs", 600'000}}).result.is_object());
+  for (const auto& name : kNames) {
+    const auto made = client.request("create", noting(daemon, name)).result;
+    EXPECT_TRUE(made.is_object());
+    ids[name] = made.is_object() ? made.value("id", "") : "";
+  }
+  return ids;
+}
+
+Tracer killer(Daemon& daemon, const Call& call, int number) {
+  return {daemon.pid(), {call.name, "signal=KILL", std::to_string(number)}};
+}
+
+// Withdraws all but the last. What was withdrawn must not run.
+bool survives_kill_in_withdrawal(const Call& call, int number) {
+  Daemon daemon(DaemonOptions{.traced = true});
+  auto ids = queue_all(daemon);
+  std::set<std::string> may_run(kNames.begin(), kNames.end());
+  bool killed = false;
+  {
+    auto client = daemon.connect();
+    const auto tracer = killer(daemon, call, number);
+    for (auto name = kNames.begin(); name != kNames.end() - 1 && !killed; ++name) {
+      const auto answer = client.request("queue.remove", {{"id", ids[*name]}});
+      killed = !answer.answered;
+      if (answer.result.is_object()) may_run.erase(*name);
+    }
+  }
+  daemon.kill9();
+  expect_quiet_restart(daemon);
+  const auto lines = ran(daemon);
+  const std::set<std::string> once(lines.begin(), lines.end());
+  EXPECT_EQ(lines.size(), once.size()) << "some ran twice";
+  EXPECT_TRUE(std::includes(may_run.begin(), may_run.end(), once.begin(), once.end()))
+      << "one that was withdrawn ran, killed at " << call.name << " " << number;
+  EXPECT_TRUE(once.contains(kNames.back())) << "killed at " << call.name << " " << number;
+  return killed;
+}
+
+bool survives_kill_in_stop(const Call& call, int number) {
+  Daemon daemon(DaemonOptions{.traced = true});
+  queue_all(daemon);
+  auto tracer = std::make_unique<Tracer>(killer(daemon, call, number));
+  EXPECT_TRUE(daemon.signal(SIGTERM));
+  const auto ended = daemon.wait_exit();
+  tracer.reset();
+  expect_quiet_restart(daemon);
+  EXPECT_EQ(ran(daemon), kNames) << "killed at " << call.name << " " << number;
+  return ended && ended->kind == EndKind::kSignaled;
+}
+
 void kill_at_each(bool (*survives)(const Call&, int), const Call& call) {
   int number = 1;
   while (survives(call, number) && !testing::Test::HasFailure() && number < kMaxKills) ++number;
@@ -176,6 +235,15 @@ TEST(QueueCrash, EnqueueAtEachRename) { kill_at_each(survives_kill_in_enqueue, {
 TEST(QueueCrash, EnqueueAtEachMessageOfTheLoop) {
   kill_at_each(survives_kill_in_enqueue, {"sendmsg", false});
 }
+TEST(QueueCrash, EnqueueAtEachWrite) { kill_at_each(survives_kill_in_enqueue, {"write", true}); }
+TEST(QueueCrash, WithdrawalAtEachUnlink) { kill_at_each(survives_kill_in_withdrawal, {"unlink"}); }
+TEST(QueueCrash, WithdrawalAtEachFsync) { kill_at_each(survives_kill_in_withdrawal, {"fsync"}); }
+TEST(QueueCrash, WithdrawalAtEachMessageOfTheLoop) {
+  kill_at_each(survives_kill_in_withdrawal, {"sendmsg"});
+}
+TEST(QueueCrash, StopAtEachFsync) { kill_at_each(survives_kill_in_stop, {"fsync"}); }
+TEST(QueueCrash, StopAtEachClose) { kill_at_each(survives_kill_in_stop, {"close"}); }
+TEST(QueueCrash, StopAtEachUnlink) { kill_at_each(survives_kill_in_stop, {"unlink"}); }
 
 }  // namespace
 }  // namespace ptyd::test

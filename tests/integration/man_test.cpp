@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The man pages say what the programs do.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <regex>
+
+#include "tests/integration/sessions.hpp"
+#include "tests/support/daemon.hpp"
+
+namespace ptyd::test {
+namespace {
+
+std::string page(const std::string& name) {
+  // As it is read, without the escapes of Markdown.
+  return std::regex_replace(read_file(PTYD_SOURCE_DIR "/man/" + name + ".md"), std::regex(R"(\\)"),
+                            "");
+}
+
+// "--cwd", "--env", … in a program's help.
+std::set<std::string> options_in(const std::string& help) {
+  std::set<std::string> options;
+  const std::regex pattern("--[a-z][a-z-]*");
+  for (std::sregex_iterator it(help.begin(), help.end(), pattern), end; it != end; ++it)
+    options.insert(it->str());
+  return options;
+}
+
+std::vector<std::string> verbs_of(const std::string& help) {
+  std::vector<std::string> verbs;
+  const std::regex pattern("\n  ([a-z]+) +[A-Z]");
+  const auto list = help.substr(help.find("Subcommands:"));
+  for (std::sregex_iterator it(list.begin(), list.end(), pattern), end; it != end; ++it)
+    verbs.push_back((*it)[1]);
+  return verbs;
+}
+
+TEST(Man, PtyctlHasEachVerbAndOption) {
+  const auto text = page("ptyctl.1");
+  const auto help = run({PTYCTL_PROGRAM, "--help"}).out;
+  const auto verbs = verbs_of(help);
+  EXPECT_EQ(verbs.size(), 17U);
+  for (const auto& option : options_in(help))
+    EXPECT_NE(text.find("**" + option + "**"), std::string::npos) << option;
+  for (const auto& verb : verbs) {
+    EXPECT_NE(text.find("\n**" + verb + "**"), std::string::npos) << verb;
+    for (const auto& option : options_in(run({PTYCTL_PROGRAM, verb, "--help"}).out))
+      EXPECT_NE(text.find("**" + option + "**"), std::string::npos) << verb << " " << option;
+  }
+}
+
+TEST(Man, PtydAndPtydSessionHaveEachOption) {
+  for (const auto& option : options_in(run({PTYD_PROGRAM, "--help"}).out))
+    EXPECT_NE(page("ptyd.8").find("**" + option + "**"), std::string::npos) << option;
+  for (const auto& option : options_in(run({PTYD_SESSION_PROGRAM, "--help"}).out))
+    EXPECT_NE(page("ptyd-session.8").find("**" + option + "**"), std::string::npos) << option;
+}
+
+// Those of a shell, which begin with "    $ ".
+std::vector<std::string> examples_of(const std::string& text) {
+  std::vector<std::string> examples;
+  const std::regex pattern("\n    \\$ ([^\n]*)");
+  const auto section = text.substr(text.find("# EXAMPLES"));
+  for (std::sregex_iterator it(section.begin(), section.end(), pattern), end; it != end; ++it)
+    examples.push_back((*it)[1]);
+  return examples;
+}
+
+TEST(Man, TheExamplesOfPtyctlWork) {
+  Daemon daemon;
+  const auto folder = std::filesystem::path(PTYCTL_PROGRAM).parent_path().string();
+  const auto examples = examples_of(read_file(PTYD_SOURCE_DIR "/man/ptyctl.1.md"));
+  EXPECT_GE(examples.size(), 6U);
+  for (const auto& example : examples) {
+    const auto result =
+        run({"sh", "-c", example}, {.environment = {{"PATH", folder + ":/usr/bin:/bin"},
+                                                    {"PTYD_SOCKET", daemon.socket()},
+                                                    {"ASAN_OPTIONS", "detect_leaks=0"}}});
+    // There is nothing to build here, so that fails at once.
+    if (example.find(" build") != std::string::npos) continue;
+    EXPECT_EQ(result.err, "") << example;
+    EXPECT_EQ(result.status, 0) << example;
+  }
+  auto client = daemon.connect();
+  EXPECT_TRUE(wait_printed(client, "demo", "the answer is 42"));
+}
+
+}  // namespace
+}  // namespace ptyd::test

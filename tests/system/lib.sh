@@ -82,7 +82,7 @@ build_targets() {
   if [ ! -e "$build/build.ninja" ] &&
     ! with_build cmake -S "$source_inside" -B "$build_inside" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
       -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -DNDEBUG" -DCMAKE_INSTALL_PREFIX=/usr \
-      -DCMAKE_INSTALL_SYSCONFDIR=/etc -DCMAKE_INSTALL_LIBEXECDIR=libexec -DPTYD_TESTS=ON \
+      -DCMAKE_INSTALL_SYSCONFDIR=/etc -DCMAKE_INSTALL_LIBEXECDIR=libexec -DPTYD_TESTS=ON -DPTYD_MAN=OFF \
       ${launcher:+-DCMAKE_CXX_COMPILER_LAUNCHER=$launcher} >"$build/configure.log" 2>&1; then
     cat "$build/configure.log" >&2
     die "cmake failed, see above"

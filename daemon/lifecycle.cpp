@@ -341,8 +341,10 @@ void Lifecycle::save() {
   try_save();
 }
 
-// A slow disk is waited for as long as the whole stop may take, one that has died is not.
+// In a stop a slow disk is waited for as long as the whole of that may take, one that has died is
+// not. In a restart nothing is lost by going on: the hosts know all that the next daemon needs.
 bool Lifecycle::saving_progresses() {
+  if (handing_over_) return false;
   const auto written = sessions_.records_written();
   if (std::exchange(records_written_, written) == written) return false;
   const auto left = kStopTime - since(stop_begun_);

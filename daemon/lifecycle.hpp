@@ -55,7 +55,7 @@ class Lifecycle final : private SessionObserver {
   // Bounds of the steps of a stop that have no configuration: together with stop.request_timeout
   // and the sessions' stop timeout they stay within 10 s with default settings.
   static constexpr std::chrono::milliseconds kSaveTimeout{1000};  // without a record written
-  static constexpr std::chrono::milliseconds kStopTime{9000};     // in all, for saving
+  static constexpr std::chrono::milliseconds kStopTime{8500};     // in all, for saving
   static constexpr std::chrono::milliseconds kSaveRetry{100};
   static constexpr std::chrono::milliseconds kHostTimeout{300};
   static constexpr std::chrono::milliseconds kCloseTimeout{200};

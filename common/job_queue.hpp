@@ -10,7 +10,8 @@ namespace ptyd {
 
 // Jobs that are short, but too many to be done in one turn of the loop: done in order, each turn as
 // many as EventLoop::kTurnTime allows, and at least one. Those left when it is destroyed are never
-// done. A job may add others; it must not destroy the queue.
+// done. A job may add others; it must not destroy the queue. Unbounded: whoever adds has a bound,
+// such as the number of sessions.
 class JobQueue {
  public:
   explicit JobQueue(EventLoop& loop);

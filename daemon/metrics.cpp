@@ -113,7 +113,7 @@ void add_store(Exposition& out, const Store& store) {
   out.sample(counts.records);
   out.family("ptyd_store_failures_total", "counter", "Attempts to save that failed.");
   out.sample(counts.failures);
-  out.family("ptyd_store_seconds", "summary", "An attempt to save, of all that had changed.");
+  out.family("ptyd_store_seconds", "summary", "An attempt to save, of up to 50 sessions.");
   out.sample(seconds(counts.time), "_sum");
   out.sample(counts.attempts, "_count");
   out.family("ptyd_store_max_seconds", "gauge", "The longest attempt to save.");

@@ -66,7 +66,7 @@ class Store {
   void set_limits(std::chrono::milliseconds interval, std::uint64_t scrollback_bytes);
   // Since the start, for metrics.
   struct Counts {
-    std::uint64_t attempts = 0;  // each of all that had changed
+    std::uint64_t attempts = 0;  // each of up to 50 that had changed
     std::uint64_t records = 0;
     std::uint64_t failures = 0;
     std::chrono::steady_clock::duration time{};  // of all attempts

@@ -28,7 +28,6 @@ class ClockTest : public testing::TestWithParam<long> {
   ClockTest() : daemon_(DaemonOptions{.config = "store: {interval: 100ms}\n", .started = false}) {
     set_clock(0);
     // The sanitizer's library does not insist on being the first one.
-    // The sanitizer's library does not insist on being the first one.
     daemon_.set_runner({"sh", "-c",
                         "ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0"
                         " LD_PRELOAD=" PTYD_TEST_SET_CLOCK " CLOCK_OFFSET_FILE=$0 exec \"$@\"",

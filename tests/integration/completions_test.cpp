@@ -7,24 +7,12 @@
 
 #include "tests/integration/sessions.hpp"
 #include "tests/support/daemon.hpp"
+#include "tests/support/lines.hpp"
 
 namespace ptyd::test {
 namespace {
 
 const std::string kFolder = PTYD_SOURCE_DIR "/ctl/completions/";
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::string line;
-  for (const char c : text) {
-    if (c != '\n') {
-      line += c;
-      continue;
-    }
-    lines.push_back(std::exchange(line, {}));
-  }
-  return lines;
-}
 
 bool offers(const std::vector<std::string>& all, const std::string& word) {
   return std::any_of(all.begin(), all.end(), [&](const std::string& line) {

@@ -17,22 +17,22 @@ std::string page(const std::string& name) {
                             "");
 }
 
+// What the pattern's group, or all of it, matches in the text.
+std::vector<std::string> found(const std::string& text, const std::string& pattern) {
+  std::vector<std::string> all;
+  const std::regex regex(pattern);
+  for (std::sregex_iterator it(text.begin(), text.end(), regex), end; it != end; ++it)
+    all.push_back((*it)[it->size() - 1]);
+  return all;
+}
+
 // "--cwd", "--env", … in a program's help.
-std::set<std::string> options_in(const std::string& help) {
-  std::set<std::string> options;
-  const std::regex pattern("--[a-z][a-z-]*");
-  for (std::sregex_iterator it(help.begin(), help.end(), pattern), end; it != end; ++it)
-    options.insert(it->str());
-  return options;
+std::vector<std::string> options_in(const std::string& help) {
+  return found(help, "--[a-z][a-z-]*");
 }
 
 std::vector<std::string> verbs_of(const std::string& help) {
-  std::vector<std::string> verbs;
-  const std::regex pattern("\n  ([a-z]+) +[A-Z]");
-  const auto list = help.substr(help.find("Subcommands:"));
-  for (std::sregex_iterator it(list.begin(), list.end(), pattern), end; it != end; ++it)
-    verbs.push_back((*it)[1]);
-  return verbs;
+  return found(help.substr(help.find("Subcommands:")), "\n  ([a-z]+) +[A-Z]");
 }
 
 TEST(Man, PtyctlHasEachVerbAndOption) {
@@ -58,12 +58,7 @@ TEST(Man, PtydAndPtydSessionHaveEachOption) {
 
 // Those of a shell, which begin with "    $ ".
 std::vector<std::string> examples_of(const std::string& text) {
-  std::vector<std::string> examples;
-  const std::regex pattern("\n    \\$ ([^\n]*)");
-  const auto section = text.substr(text.find("# EXAMPLES"));
-  for (std::sregex_iterator it(section.begin(), section.end(), pattern), end; it != end; ++it)
-    examples.push_back((*it)[1]);
-  return examples;
+  return found(text.substr(text.find("# EXAMPLES")), "\n    \\$ ([^\n]*)");
 }
 
 TEST(Man, TheExamplesOfPtyctlWork) {

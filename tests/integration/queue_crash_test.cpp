@@ -13,6 +13,7 @@
 
 #include "tests/integration/sessions.hpp"
 #include "tests/support/daemon.hpp"
+#include "tests/support/lines.hpp"
 #include "tests/support/tracer.hpp"
 
 namespace ptyd::test {
@@ -47,15 +48,7 @@ Json noting(const Daemon& daemon, const std::string& name) {
 }
 
 std::vector<std::string> ran(const Daemon& daemon) {
-  std::vector<std::string> lines;
-  std::string line;
-  for (const char c : read_file(daemon.folder() / "ran")) {
-    if (c != '\n') {
-      line += c;
-      continue;
-    }
-    lines.push_back(std::exchange(line, {}));
-  }
+  auto lines = lines_of(read_file(daemon.folder() / "ran"));
   std::sort(lines.begin(), lines.end());
   return lines;
 }

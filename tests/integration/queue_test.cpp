@@ -9,6 +9,7 @@
 
 #include "tests/integration/sessions.hpp"
 #include "tests/support/daemon.hpp"
+#include "tests/support/lines.hpp"
 
 namespace ptyd::test {
 namespace {
@@ -30,16 +31,6 @@ Json noting(const Daemon& daemon, const std::string& name) {
 
 Answer enqueue(const Daemon& daemon, ProtocolClient& client, const std::string& name) {
   return client.request("create", noting(daemon, name));
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::size_t begin = 0;
-  for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-    lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return lines;
 }
 
 // Who has run, in the order of the alphabet.

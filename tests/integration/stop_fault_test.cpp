@@ -4,17 +4,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <iostream>
-
 #include "tests/integration/fault.hpp"
 #include "tests/integration/sessions.hpp"
 #include "tests/support/daemon.hpp"
 
 namespace ptyd::test {
 namespace {
-
-// More than any thread makes of a call in one stop, so that a test that does not end is noticed.
-constexpr int kMaxCalls = 100;
 
 class StopFaultTest : public testing::TestWithParam<Fault> {
  protected:
@@ -60,17 +55,12 @@ class StopFaultTest : public testing::TestWithParam<Fault> {
 };
 
 TEST_P(StopFaultTest, AtEachCallInTurn) {
-  int number = 0;
-  bool hit = false;
-  do {
-    ++number;
-    SCOPED_TRACE(GetParam().calls + " " + std::to_string(number));
-    hit = stop(number);
+  at_each_call(GetParam(), [this](int number) {
+    const bool hit = stop(number);
     expect_saved();
     expect_nothing_lost();
-  } while (hit && number < kMaxCalls && !HasFailure());
-  EXPECT_LT(number, kMaxCalls);
-  std::cout << GetParam().error << " at " << number - 1 << " calls of " << GetParam().calls << "\n";
+    return hit;
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(Disk, StopFaultTest,

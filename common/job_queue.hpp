@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <deque>
 #include <functional>
 
@@ -8,13 +10,19 @@
 
 namespace ptyd {
 
-// Jobs that are short, but too many to be done in one turn of the loop: done in order, each turn as
-// many as EventLoop::kTurnTime allows, and at least one. Those left when it is destroyed are never
-// done. A job may add others; it must not destroy the queue. Unbounded: whoever adds has a bound,
-// such as the number of sessions.
+// Jobs that are short, but too many to be done at once: done in order, a batch a turn, which ends after
+// EventLoop::kTurnTime too, and then a pause. Each job may wake a process that goes to work, and a
+// thousand of them, all awake, would leave their waker no processor. The pauses add up to half a second
+// or so, however many jobs there are. Those left when the queue is destroyed are never done. A job may
+// add others; it must not destroy the queue. Unbounded: whoever adds has a bound, such as the number
+// of sessions.
 class JobQueue {
  public:
   explicit JobQueue(EventLoop& loop);
+
+  static constexpr std::size_t kMinBatch = 16;
+  static constexpr std::size_t kBatches = 50;  // at most, of what waits at one time
+  static constexpr std::chrono::milliseconds kPause{10};
 
   // To be done by the loop, not here.
   void add(std::function<void()> job);
@@ -25,6 +33,7 @@ class JobQueue {
 
   EventLoop& loop_;
   std::deque<std::function<void()>> jobs_;
+  std::size_t batch_ = kMinBatch;
   Timer next_turn_;
 };
 

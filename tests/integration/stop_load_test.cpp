@@ -30,7 +30,7 @@ struct Load {
 };
 Load chosen_load() {
   const char* stops = std::getenv("PTYD_TEST_STOPS");
-  return stops == nullptr ? Load{} : Load{std::atoi(stops), 30, 20};
+  return stops == nullptr ? Load{} : Load{std::atoi(stops), 50, 20};
 }
 
 // Clients that create, attach and leave without a pause, until there is no daemon.
@@ -113,7 +113,7 @@ TEST(StopLoad, EachStopIsInTimeAndInOrder) {
     const auto sessions = create_all(client, load);
     Crowd crowd(daemon);
     // A moment that nobody chose.
-    const auto moment = static_cast<int>(random() % 100);
+    const auto moment = static_cast<int>(random() % 30);
     ASSERT_TRUE(eventually([&] { return crowd.served() > moment; }));
     const auto begin = SteadyClock::now();
     ASSERT_TRUE(daemon.signal(SIGTERM));

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -38,6 +40,29 @@ TEST(JobQueue, LongOnesHaveATurnEach) {
     EXPECT_TRUE(run_until(loop, [&] { return done >= turn; }));
     EXPECT_EQ(done, turn);
   }
+}
+
+// A thousand session hosts that were woken at once kept the daemon from its processor for 170 ms.
+TEST(JobQueue, ManyAreDoneInBatchesWithAPause) {
+  EventLoop loop;
+  JobQueue jobs(loop);
+  std::size_t done = 0;
+  std::size_t in_turn = 0;
+  std::size_t most = 0;
+  const auto begin = Clock::now();
+  constexpr std::size_t kBatch = 2 * JobQueue::kMinBatch;
+  for (std::size_t i = 0; i < kBatch * JobQueue::kBatches; ++i)
+    jobs.add([&] {
+      ++done;
+      most = std::max(most, ++in_turn);
+    });
+  while (!jobs.empty()) {
+    in_turn = 0;
+    loop.run_once(std::chrono::milliseconds(100));
+  }
+  EXPECT_EQ(done, kBatch * JobQueue::kBatches);
+  EXPECT_LE(most, kBatch);
+  EXPECT_GE(Clock::now() - begin, JobQueue::kPause * static_cast<int>(JobQueue::kBatches - 1));
 }
 
 TEST(JobQueue, AJobMayAddAnother) {

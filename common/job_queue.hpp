@@ -10,12 +10,12 @@
 
 namespace ptyd {
 
-// Jobs that are short, but too many to be done at once: done in order, a batch a turn, which ends after
-// EventLoop::kTurnTime too, and then a pause. Each job may wake a process that goes to work, and a
-// thousand of them, all awake, would leave their waker no processor. The pauses add up to half a second
-// or so, however many jobs there are. Those left when the queue is destroyed are never done. A job may
-// add others; it must not destroy the queue. Unbounded: whoever adds has a bound, such as the number
-// of sessions.
+// Jobs that are short, but too many to be done at once: done in order, a batch a turn, which ends
+// after EventLoop::kTurnTime too, and then a pause. Each job may wake a process that goes to work,
+// and a thousand of them, all awake, would leave their waker no processor. The pauses add up to
+// half a second or so, however many jobs there are. Those left when the queue is destroyed are
+// never done. A job may add others; it must not destroy the queue. Unbounded: whoever adds has a
+// bound, such as the number of sessions.
 class JobQueue {
  public:
   explicit JobQueue(EventLoop& loop);

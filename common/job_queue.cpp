@@ -6,7 +6,7 @@
 
 namespace ptyd {
 
-JobQueue::JobQueue(EventLoop& loop) : loop_(loop), next_turn_(loop, [this] { run(); }) {}
+JobQueue::JobQueue(EventLoop& loop) : next_turn_(loop, [this] { run(); }) {}
 
 void JobQueue::add(std::function<void()> job) {
   jobs_.push_back(std::move(job));
@@ -20,7 +20,7 @@ void JobQueue::run() {
     const auto job = std::move(jobs_.front());
     jobs_.pop_front();
     job();
-  } while (!jobs_.empty() && ++done < batch_ && !loop_.turn_is_long());
+  } while (!jobs_.empty() && ++done < batch_);
   if (!jobs_.empty()) return next_turn_.start(kPause);
   batch_ = kMinBatch;
 }

@@ -10,17 +10,17 @@
 
 namespace ptyd {
 
-// Jobs that are short, but too many to be done at once: done in order, a batch a turn, which ends
-// after EventLoop::kTurnTime too, and then a pause. Each job may wake a process that goes to work,
-// and a thousand of them, all awake, would leave their waker no processor. The pauses add up to
-// half a second or so, however many jobs there are. Those left when the queue is destroyed are
-// never done. A job may add others; it must not destroy the queue. Unbounded: whoever adds has a
-// bound, such as the number of sessions.
+// Jobs that are short, but too many to be done at once: done in order, a batch a turn, and then a
+// pause. Each may wake a process that goes to work, and a thousand of them, all awake, would leave
+// their waker no processor. A batch has a size, and not a time: where the processor is scarce
+// already, its waker must not give it up all the earlier. Those left when the queue is destroyed
+// are never done. A job may add others; it must not destroy the queue. Unbounded: whoever adds has
+// a bound, such as the number of sessions.
 class JobQueue {
  public:
   explicit JobQueue(EventLoop& loop);
 
-  static constexpr std::size_t kMinBatch = 16;
+  static constexpr std::size_t kMinBatch = 32;
   static constexpr std::size_t kBatches = 50;  // at most, of what waits at one time
   static constexpr std::chrono::milliseconds kPause{10};
 
@@ -31,7 +31,6 @@ class JobQueue {
  private:
   void run();
 
-  EventLoop& loop_;
   std::deque<std::function<void()>> jobs_;
   std::size_t batch_ = kMinBatch;
   Timer next_turn_;

@@ -40,6 +40,7 @@ void HostLink::release() { channel_->send(FrameType::kRelease, {}); }
 bool HostLink::pass_client(const PassClient& client, UniqueFd connection) {
   if (channel_->queued() != 0) return false;
   channel_->send(PassClient::kType, encode(client), std::move(connection));
+  has_passed_client_ = true;
   return true;
 }
 

@@ -42,6 +42,8 @@ class HostLink {
   void release();
   // False when the host does not read: what waits for it would only use up descriptors.
   [[nodiscard]] bool pass_client(const PassClient& client, UniqueFd connection);
+  // Whether it ever got one, which may attach later than its host's last word on how many do.
+  [[nodiscard]] bool has_passed_client() const { return has_passed_client_; }
   void notice(std::string_view json);
   void input(std::span<const std::uint8_t> data, Answer answer);
   void signal(int signal, Answer answer);
@@ -67,6 +69,7 @@ class HostLink {
   Callbacks callbacks_;
   std::map<std::uint32_t, Unanswered> unanswered_;  // in order of their deadlines, too
   std::uint32_t last_request_ = 0;
+  bool has_passed_client_ = false;
   Timer timeout_;
 };
 

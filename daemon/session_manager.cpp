@@ -411,7 +411,9 @@ std::size_t SessionManager::notify_viewers(const Json& event, Viewers who) {
   for (const auto& [id, session] : registry_.all()) {
     if (who == Viewers::kOfEnding && !session->ends_with_daemon()) continue;
     count += session->viewers;
-    jobs_.add([this, id = id, text] { notify_viewers_of(id, text); });
+    // A host without any is not woken for it.
+    if (session->viewers != 0 || (session->link != nullptr && session->link->has_passed_client()))
+      jobs_.add([this, id = id, text] { notify_viewers_of(id, text); });
   }
   return count;
 }

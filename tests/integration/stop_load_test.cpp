@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Stops at moments that nobody chose, while everything is busy.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
@@ -74,7 +76,23 @@ struct Sessions {
   std::vector<std::string> flooding, stubborn;  // ids
 };
 
-Sessions create_all(ProtocolClient& client, const Load& load) {
+// Until it is opened, a session that is to flood waits: else each new one is slower to come.
+class Gate {
+ public:
+  explicit Gate(const Daemon& daemon) : path_(daemon.folder() / "gate") {
+    if (::mkfifo(path_.c_str(), 0600) < 0 && errno != EEXIST) ADD_FAILURE() << "no " << path_;
+  }
+  [[nodiscard]] std::vector<std::string> flood_behind() const {
+    return {"nice", "-n", "19", "sh", "-c", ": < " + path_ + "; exec yes"};
+  }
+  void open() { end_ = UniqueFd(::open(path_.c_str(), O_RDWR | O_CLOEXEC)); }
+
+ private:
+  std::string path_;
+  UniqueFd end_;
+};
+
+Sessions create_all(ProtocolClient& client, const Load& load, const Gate& gate) {
   Sessions all;
   for (int i = 0; i < load.stubborn; ++i) {
     const auto name = "stubborn-" + std::to_string(i);
@@ -83,7 +101,7 @@ Sessions create_all(ProtocolClient& client, const Load& load) {
   }
   for (int i = 0; i < load.flooding; ++i)
     all.flooding.push_back(
-        create(client, "flood-" + std::to_string(i), {"nice", "-n", "19", "yes"}).value("id", ""));
+        create(client, "flood-" + std::to_string(i), gate.flood_behind()).value("id", ""));
   return all;
 }
 
@@ -110,7 +128,9 @@ TEST(StopLoad, EachStopIsInTimeAndInOrder) {
     SCOPED_TRACE("stop " + std::to_string(i) + ", seed " + std::to_string(seed));
     daemon.start();
     auto client = daemon.connect();
-    const auto sessions = create_all(client, load);
+    Gate gate(daemon);
+    const auto sessions = create_all(client, load, gate);
+    gate.open();
     Crowd crowd(daemon);
     // A moment that nobody chose.
     const auto moment = static_cast<int>(random() % 30);

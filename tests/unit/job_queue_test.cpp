@@ -26,22 +26,6 @@ TEST(JobQueue, DoesThemInOrderAndNoneAtOnce) {
   EXPECT_EQ(done, (std::vector<int>{0, 1, 2}));
 }
 
-// Everything else the daemon serves has its turn between them.
-TEST(JobQueue, LongOnesHaveATurnEach) {
-  EventLoop loop;
-  JobQueue jobs(loop);
-  int done = 0;
-  for (int i = 0; i < 3; ++i)
-    jobs.add([&] {
-      while (!loop.turn_is_long()) continue;
-      ++done;
-    });
-  for (int turn = 1; turn <= 3; ++turn) {
-    EXPECT_TRUE(run_until(loop, [&] { return done >= turn; }));
-    EXPECT_EQ(done, turn);
-  }
-}
-
 // A thousand session hosts that were woken at once kept the daemon from its processor for 170 ms.
 TEST(JobQueue, ManyAreDoneInBatchesWithAPause) {
   EventLoop loop;

@@ -37,7 +37,7 @@ void add_global_options(CLI::App& app, Cli& cli) {
       });
   app.add_flag("--no-pager", options.no_pager, "Do not pipe long output into a pager");
   app.add_flag("-q,--quiet", options.quiet, "Print no hints and footers");
-  app.set_version_flag("--version", std::string("ptyctl ") + kVersion);
+  app.set_version_flag("--version", version_text("ptyctl"));
   app.set_help_flag("-h,--help", "Print this help");
 }
 

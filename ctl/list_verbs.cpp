@@ -99,7 +99,7 @@ std::string status_block(const SessionView& session) {
         shell_quoted({session.stop_input.substr(0, session.stop_input.find_last_not_of('\n') + 1)});
   block.add("Stop within", stop);
   if (session.on_drain == "terminate") block.add("In a drain", "ended at once");
-  return styled("●", session.style()) + " " + printable(session.name) + "\n" + block.text();
+  return bullet(session.style()) + " " + printable(session.name) + "\n" + block.text();
 }
 
 std::string last_lines(Connection& connection, const std::string& session) {

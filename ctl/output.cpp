@@ -98,6 +98,28 @@ bool show_in_pager(const std::string& command, std::string_view text) {
   return !WIFEXITED(status) || WEXITSTATUS(status) != kNotFound;
 }
 
+// As systemd's own programs do (systemctl(1), $SYSTEMD_COLORS): that variable goes first.
+bool wants_colour() {
+  const auto set = environment_variable("SYSTEMD_COLORS").value_or("");
+  for (const char* yes : {"1", "yes", "y", "true", "t", "on", "16", "256", "24bit"})
+    if (set == yes) return true;
+  for (const char* no : {"0", "no", "n", "false", "f", "off"})
+    if (set == no) return false;
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  if (set.starts_with("auto-")) return terminal;
+  return terminal && environment_variable("NO_COLOR").value_or("").empty();
+}
+
+// POSIX: the first of these that is set decides (locale(7)).
+bool locale_is_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const auto value = environment_variable(name).value_or("");
+    if (value.empty()) continue;
+    return value.ends_with(".UTF-8") || value.ends_with(".utf8");
+  }
+  return false;
+}
+
 }  // namespace
 
 void print_error(std::string_view message) { print_error_hint("ptyctl: " + std::string(message)); }
@@ -145,8 +167,7 @@ std::size_t output_width() {
 }
 
 std::string styled(std::string_view text, Style style) {
-  static const bool colour =
-      ::isatty(STDOUT_FILENO) == 1 && environment_variable("NO_COLOR").value_or("").empty();
+  static const bool colour = wants_colour();
   std::string plain(text);
   if (!colour) return plain;
   switch (style) {
@@ -156,6 +177,11 @@ std::string styled(std::string_view text, Style style) {
     case Style::kBad: return "\x1b[31m" + plain + "\x1b[0m";
   }
   return plain;
+}
+
+std::string bullet(Style style) {
+  static const bool round = ::isatty(STDOUT_FILENO) == 1 && locale_is_utf8();
+  return styled(round ? "●" : "*", style);
 }
 
 }  // namespace ptyd

@@ -33,7 +33,9 @@ bool reader_left();
 std::size_t output_width();
 
 enum class Style : std::uint8_t { kPlain, kGood, kDim, kBad };
-// `text` in colour if standard output is a terminal and the user has not set NO_COLOR.
+// `text` in colour, where the user wants that: by default if standard output is a terminal.
 std::string styled(std::string_view text, Style style);
+// What stands before a name: round where the terminal shows that, else an asterisk.
+std::string bullet(Style style);
 
 }  // namespace ptyd

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/version.hpp"
+#include "daemon/built_with.hpp"
 #include "daemon/config.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/descriptor_limit.hpp"
@@ -49,7 +50,7 @@ void describe_options(CLI::App& app, Options& options) {
       ->type_name("DIR");
   app.add_option("--config", options.paths.config, "Configuration file")->type_name("FILE");
   app.add_flag("--check-config", options.check, "Check the configuration and exit");
-  app.set_version_flag("--version", std::string("ptyd ") + ptyd::kVersion);
+  app.set_version_flag("--version", ptyd::version_text("ptyd", ptyd::kBuiltWith));
 }
 
 int run(const Options& options) {

@@ -70,7 +70,7 @@ int parse(int argc, char** argv, Options& options) {
         log_line("--spec-fd needs the number of an open descriptor from 3");
         return kUsageError;
       case kHelp: print_help(); return 0;
-      case kVersionOption: std::printf("ptyd-session %s\n", kVersion); return 0;
+      case kVersionOption: std::puts(version_text("ptyd-session").c_str()); return 0;
       default: return kUsageError;
     }
   }

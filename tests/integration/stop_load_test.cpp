@@ -133,7 +133,7 @@ TEST(StopLoad, EachStopIsInTimeAndInOrder) {
     gate.open();
     Crowd crowd(daemon);
     // A moment that nobody chose.
-    const auto moment = static_cast<int>(random() % 30);
+    const auto moment = static_cast<int>(random() % 10);
     ASSERT_TRUE(eventually([&] { return crowd.served() > moment; }));
     const auto begin = SteadyClock::now();
     ASSERT_TRUE(daemon.signal(SIGTERM));

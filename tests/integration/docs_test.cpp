@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The man pages say what the programs do.
+// The man pages and the README say what the programs do.
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <regex>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "tests/integration/sessions.hpp"
 #include "tests/support/daemon.hpp"
@@ -78,6 +81,39 @@ TEST(Man, TheExamplesOfPtyctlWork) {
   }
   auto client = daemon.connect();
   EXPECT_TRUE(wait_printed(client, "demo", "the answer is 42"));
+}
+
+// All of the programs' sources, without what breaks a text into lines there.
+std::string sources() {
+  std::string text;
+  for (const char* folder : {"common", "ctl", "daemon", "dbus", "session"})
+    for (const auto& file :
+         std::filesystem::directory_iterator(std::string(PTYD_SOURCE_DIR "/") + folder))
+      if (file.path().extension() == ".cpp") text += read_file(file.path());
+  return std::regex_replace(text, std::regex("\"\\s*\""), "");
+}
+
+// Of "Queued session … cannot be started: …": all but what differs, as long as it says something.
+std::vector<std::string> fixed_parts(const std::string& line) {
+  constexpr std::string_view kGap = "…";
+  std::vector<std::string> parts;
+  for (std::size_t at = 0, end = 0; end != std::string::npos; at = end + kGap.size()) {
+    end = line.find(kGap, at);
+    const auto part = std::regex_replace(line.substr(at, end - at), std::regex("^ | $"), "");
+    if (part.size() > 3) parts.push_back(part);
+  }
+  return parts;
+}
+
+// Who greps for a line of the log finds it in the README, and the README has no line of old.
+TEST(Readme, TheLinesOfTroubleshootingAreThoseOfThePrograms) {
+  const auto readme = read_file(PTYD_SOURCE_DIR "/README.md");
+  const auto code = sources();
+  const auto lines = found(readme.substr(readme.find("## Troubleshooting")), "\n\\| `([^`]*)`");
+  EXPECT_GE(lines.size(), 25U);
+  for (const auto& line : lines)
+    for (const auto& part : fixed_parts(line))
+      EXPECT_NE(code.find(part), std::string::npos) << "'" << part << "' of: " << line;
 }
 
 }  // namespace

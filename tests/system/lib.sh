@@ -92,3 +92,25 @@ build_targets() {
     die "the build failed, see above and $build/build.log"
   fi
 }
+
+# build_packages RELEASE FOLDER: the Debian packages of the tree as it is, into the folder, afresh. Sets
+# what prepare_build sets.
+build_packages() {
+  prepare_build "$1"
+  local folder=$build/$2 cache=
+  if [ -z "$build_lower" ]; then script/deps package >&2; else cache=$build_inside/ccache; fi
+  rm -rf "$folder"
+  mkdir -p "$folder/ptyd"
+  project_files | tar --create --files-from - | tar --extract --directory "$folder/ptyd"
+  # shellcheck disable=SC2016 # for the shell inside
+  if ! with_build env ${cache:+"CCACHE_DIR=$cache"} sh -euc '
+    cd "$1"
+    PATH=/usr/lib/ccache:$PATH exec dpkg-buildpackage --unsigned-source --unsigned-changes' \
+    dpkg-buildpackage "$build_inside/$2/ptyd" >"$folder/build.log" 2>&1; then
+    tail -n 60 "$folder/build.log" >&2
+    die "the package is not built, see above and $folder/build.log"
+  fi
+}
+
+# The names of debian/tests.
+debian_tests() { sed -n 's/^Tests: //p' debian/tests/control; }

@@ -10,6 +10,7 @@
 
 #include "tests/integration/sessions.hpp"
 #include "tests/support/daemon.hpp"
+#include "tests/support/message_bus.hpp"
 
 namespace ptyd::test {
 namespace {
@@ -59,15 +60,16 @@ TEST(Man, PtydAndPtydSessionHaveEachOption) {
     EXPECT_NE(page("ptyd-session.8").find("**" + option + "**"), std::string::npos) << option;
 }
 
-// Those of a shell, which begin with "    $ ".
-std::vector<std::string> examples_of(const std::string& text) {
-  return found(text.substr(text.find("# EXAMPLES")), "\n    \\$ ([^\n]*)");
+// Those of a user's shell begin with "    $ ", those of root's with "    # ".
+std::vector<std::string> examples_of(const std::string& name, const std::string& prompts = "$") {
+  const auto text = read_file(PTYD_SOURCE_DIR "/man/" + name + ".md");
+  return found(text.substr(text.find("# EXAMPLES")), "\n    [" + prompts + "] ([^\n]*)");
 }
 
 TEST(Man, TheExamplesOfPtyctlWork) {
   Daemon daemon;
   const auto folder = std::filesystem::path(PTYCTL_PROGRAM).parent_path().string();
-  const auto examples = examples_of(read_file(PTYD_SOURCE_DIR "/man/ptyctl.1.md"));
+  const auto examples = examples_of("ptyctl.1");
   EXPECT_GE(examples.size(), 6U);
   for (const auto& example : examples) {
     const auto result =
@@ -81,6 +83,32 @@ TEST(Man, TheExamplesOfPtyctlWork) {
   }
   auto client = daemon.connect();
   EXPECT_TRUE(wait_printed(client, "demo", "the answer is 42"));
+}
+
+TEST(Man, TheExamplesOfTheDBusInterfaceWork) {
+  MessageBus bus;
+  Daemon daemon({.bus_address = bus.address()});
+  auto client = daemon.connect();
+  create(client, "build", {"sleep", "1000"});
+  const auto examples = examples_of("org.ptyd1.5", "$#");
+  EXPECT_GE(examples.size(), 6U);
+  for (const auto& example : examples) {
+    if (example.starts_with("busctl monitor")) continue;  // it has no end
+    const auto result =
+        run({"sh", "-c", example}, {.environment = {{"DBUS_SYSTEM_BUS_ADDRESS", bus.address()}}});
+    EXPECT_EQ(result.status, 0) << example << "\n" << result;
+  }
+}
+
+TEST(Man, TheExampleOfAConfigurationIsOne) {
+  const auto text = read_file(PTYD_SOURCE_DIR "/man/ptyd.yaml.5.md");
+  const auto begin = text.find("# EXAMPLE\n") + 10;
+  const auto example = text.substr(begin, text.find("\n# ", begin) - begin);
+  EXPECT_NE(example.find("grace:"), std::string::npos) << example;
+  const TempDir folder;
+  write_file(folder / "ptyd.yaml", std::regex_replace(example, std::regex("\n    "), "\n"));
+  const auto result = run({PTYD_PROGRAM, "--check-config", "--config", folder / "ptyd.yaml"});
+  EXPECT_EQ(result.status, 0) << result;
 }
 
 // All of the programs' sources, without what breaks a text into lines there.

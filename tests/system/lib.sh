@@ -93,20 +93,21 @@ build_targets() {
   fi
 }
 
-# build_packages RELEASE FOLDER: the Debian packages of the tree as it is, into the folder, afresh. Sets
-# what prepare_build sets.
+# build_packages RELEASE FOLDER [VARIABLE=VALUE…]: the Debian packages of the tree as it is, into a folder
+# below $build, afresh. Sets what prepare_build sets.
 build_packages() {
   prepare_build "$1"
-  local folder=$build/$2 cache=
+  local folder=$build/$2 inside=$build_inside/$2/ptyd cache=
+  shift 2
   if [ -z "$build_lower" ]; then script/deps package >&2; else cache=$build_inside/ccache; fi
   rm -rf "$folder"
   mkdir -p "$folder/ptyd"
   project_files | tar --create --files-from - | tar --extract --directory "$folder/ptyd"
   # shellcheck disable=SC2016 # for the shell inside
-  if ! with_build env ${cache:+"CCACHE_DIR=$cache"} sh -euc '
+  if ! with_build env ${cache:+"CCACHE_DIR=$cache"} "$@" sh -euc '
     cd "$1"
     PATH=/usr/lib/ccache:$PATH exec dpkg-buildpackage --unsigned-source --unsigned-changes' \
-    dpkg-buildpackage "$build_inside/$2/ptyd" >"$folder/build.log" 2>&1; then
+    dpkg-buildpackage "$inside" >"$folder/build.log" 2>&1; then
     tail -n 60 "$folder/build.log" >&2
     die "the package is not built, see above and $folder/build.log"
   fi

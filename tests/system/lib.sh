@@ -97,14 +97,15 @@ build_targets() {
 # below $build, afresh. Sets what prepare_build sets.
 build_packages() {
   prepare_build "$1"
-  local folder=$build/$2 inside=$build_inside/$2/ptyd cache=
+  local folder=$build/$2 inside=$build_inside/$2/ptyd
+  local cache=$build_inside/ccache # as HOME is another one for each package that is built
   shift 2
-  if [ -z "$build_lower" ]; then script/deps package >&2; else cache=$build_inside/ccache; fi
+  if [ -z "$build_lower" ]; then script/deps package >&2; fi
   rm -rf "$folder"
   mkdir -p "$folder/ptyd"
   project_files | tar --create --files-from - | tar --extract --directory "$folder/ptyd"
   # shellcheck disable=SC2016 # for the shell inside
-  if ! with_build env ${cache:+"CCACHE_DIR=$cache"} "$@" sh -euc '
+  if ! with_build env CCACHE_DIR="$cache" CCACHE_BASEDIR="$build_inside" CCACHE_NOHASHDIR=1 "$@" sh -euc '
     cd "$1"
     PATH=/usr/lib/ccache:$PATH exec dpkg-buildpackage --unsigned-source --unsigned-changes' \
     dpkg-buildpackage "$inside" >"$folder/build.log" 2>&1; then

@@ -52,7 +52,7 @@ TEST_F(Colours, AreAsTheUserWantsThem) {
 }
 
 TEST_F(Colours, ATerminalThatShowsNoUtf8GetsNone) {
-  const auto shown = on_a_terminal({{"LC_ALL", "C"}});
+  const auto shown = on_a_terminal({{"LC_ALL", "C"}, {"NO_COLOR", "1"}});
   EXPECT_EQ(shown.find("●"), std::string::npos) << shown;
   EXPECT_NE(shown.find("* demo"), std::string::npos) << shown;
 }

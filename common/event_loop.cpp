@@ -13,6 +13,8 @@ namespace {
 
 // Events fetched by one epoll_wait: more are simply fetched by the next one.
 constexpr int kEventsPerTurn = 64;
+// How long the loop sleeps at most while the kernel refuses to wake it at a time.
+constexpr int kSleepUnarmed = 50;  // ms
 
 [[noreturn]] void throw_errno(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -43,9 +45,10 @@ void EventLoop::run() {
 }
 
 void EventLoop::run_once(std::chrono::milliseconds timeout) {
-  arm_timerfd();
+  const bool armed = arm_timerfd();
   std::array<epoll_event, kEventsPerTurn> events;
-  const int wait = tasks_.empty() ? static_cast<int>(timeout.count()) : 0;
+  int wait = tasks_.empty() ? static_cast<int>(timeout.count()) : 0;
+  if (!armed && (wait < 0 || wait > kSleepUnarmed)) wait = kSleepUnarmed;
   const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, wait);
   turn_start_ = Clock::now();
   dispatching_ = true;
@@ -75,10 +78,9 @@ void EventLoop::retire(std::unique_ptr<IoNode> node) {
   if (dispatching_) retired_.push_back(std::move(node));
 }
 
-void EventLoop::arm_timerfd() {
+bool EventLoop::arm_timerfd() {
   const auto next = timers_.empty() ? Clock::time_point::max() : timers_.begin()->first;
-  if (next == armed_for_) return;
-  armed_for_ = next;
+  if (next == armed_for_) return true;
   itimerspec spec{};
   if (!timers_.empty()) {
     using std::chrono::duration_cast;
@@ -89,7 +91,10 @@ void EventLoop::arm_timerfd() {
     spec.it_value.tv_sec = seconds.count();
     spec.it_value.tv_nsec = duration_cast<std::chrono::nanoseconds>(since_boot - seconds).count();
   }
-  ::timerfd_settime(timerfd_.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
+  const bool armed = ::timerfd_settime(timerfd_.get(), TFD_TIMER_ABSTIME, &spec, nullptr) == 0;
+  // What it is set to otherwise no timer is.
+  armed_for_ = armed ? next : Clock::time_point::min();
+  return armed;
 }
 
 void EventLoop::run_timers() {

@@ -62,7 +62,8 @@ class EventLoop {
   using TimerQueue = std::multimap<Clock::time_point, std::shared_ptr<TimerNode>>;
 
   void retire(std::unique_ptr<IoNode> node);
-  void arm_timerfd();
+  // False when nothing would wake the loop for its next timer.
+  bool arm_timerfd();
   void run_timers();
   void run_tasks();
 

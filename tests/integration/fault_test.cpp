@@ -5,12 +5,15 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 
 #include "tests/integration/fault.hpp"
 #include "tests/integration/sessions.hpp"
 #include "tests/support/daemon.hpp"
+#include "tests/support/faulty_calls.hpp"
 #include "tests/support/tracer.hpp"
 
 namespace ptyd::test {
@@ -120,32 +123,42 @@ testing::AssertionResult is_whole(const Daemon& daemon, ProtocolClient& client) 
 void end_all(const Daemon& daemon, ProtocolClient& client) {
   for (const auto& session : sessions(client))
     if (is_living(session)) client.request("terminate", {{"session", session.value("id", "")}});
-  EXPECT_TRUE(eventually([&] { return daemon.hosts().empty(); }));
+  EXPECT_TRUE(eventually([&] { return daemon.hosts().empty(); })) << daemon.log().text();
 }
 
 class FaultTest : public testing::TestWithParam<Fault> {};
 
-TEST_P(FaultTest, AtEachCallInTurn) {
-  Daemon daemon(DaemonOptions{.config = "store: {interval: 100ms, keep: 0}\n"});
+const DaemonOptions kKeepsNothing{.config = "store: {interval: 100ms, keep: 0}\n"};
+
+// `use` uses the daemon while the call with the number goes wrong, and says whether there was one.
+template <typename Use>
+void survives_each(Daemon& daemon, const Fault& fault, Use use) {
   const auto pid = daemon.pid();
   auto client = daemon.connect();
   use_all(daemon);
   ASSERT_TRUE(is_whole(daemon, client));
   end_all(daemon, client);
   const auto before = descriptors(pid);
-  at_each_call(GetParam(), [&](int number) {
-    Tracer tracer(pid, injection_of(GetParam(), number));
-    use_all(daemon);
-    const auto hits = tracer.finish();
+  at_each_call(fault, [&](int number) {
+    const bool hit = use(number);
     EXPECT_FALSE(daemon.wait_exit(std::chrono::milliseconds(0))) << daemon.log().text();
-    if (HasFailure()) return false;
+    if (testing::Test::HasFailure()) return false;
     if (!client.request("health").answered) client = daemon.connect();
     end_drain(client);
     EXPECT_TRUE(is_whole(daemon, client)) << daemon.log().text();
     end_all(daemon, client);
     EXPECT_TRUE(eventually([&] { return descriptors(pid) <= before; }))
         << descriptors(pid) << " descriptors, before " << before;
-    return hits > 0;
+    return hit;
+  });
+}
+
+TEST_P(FaultTest, AtEachCallInTurn) {
+  Daemon daemon(kKeepsNothing);
+  survives_each(daemon, GetParam(), [&](int number) {
+    Tracer tracer(daemon.pid(), injection_of(GetParam(), number));
+    use_all(daemon);
+    return tracer.finish() > 0;
   });
 }
 
@@ -159,7 +172,7 @@ INSTANTIATE_TEST_SUITE_P(Descriptors, FaultTest,
                                          Fault{"timerfd_create", "EMFILE"},
                                          Fault{"pipe2", "EMFILE"}),
                          name_of);
-// Not epoll_ctl: only its additions can fail, and strace cannot tell them from the rest.
+// For epoll_ctl, of which only additions can fail, see below.
 INSTANTIATE_TEST_SUITE_P(Memory, FaultTest,
                          testing::Values(Fault{"timerfd_settime", "ENOMEM"},
                                          Fault{"recvmsg", "ENOMEM"}, Fault{"sendmsg", "ENOBUFS"},
@@ -169,6 +182,79 @@ INSTANTIATE_TEST_SUITE_P(Interruptions, FaultTest,
                          testing::Values(Fault{"accept4", "EINTR"}, Fault{"epoll_wait", "EINTR"},
                                          Fault{"recvmsg", "EINTR"}, Fault{"sendmsg", "EINTR"}),
                          name_of);
+
+// ---- what strace(1) cannot do ----
+
+class WatchFaultTest : public testing::TestWithParam<int> {};
+
+// Of the daemon or of a session host, whoever comes first.
+TEST_P(WatchFaultTest, EachDescriptorThatCannotBeWatched) {
+  auto options = kKeepsNothing;
+  options.started = false;
+  Daemon daemon(options);
+  const FaultyCalls calls(daemon, "epoll_ctl", std::to_string(GetParam()));
+  daemon.set_runner(calls.runner());
+  daemon.start();
+  survives_each(daemon, {"epoll_ctl", std::strerror(GetParam())}, [&](int number) {
+    calls.arm(number);
+    use_all(daemon);
+    return calls.disarm();
+  });
+}
+INSTANTIATE_TEST_SUITE_P(Memory, WatchFaultTest, testing::Values(ENOSPC, ENOMEM));
+
+// A loop that the kernel once had not armed for its next timer slept for ever, unless something
+// else happened. Here it never arms any.
+TEST(TimerFault, TimersAreKeptAllTheSame) {
+  auto options = kKeepsNothing;
+  options.started = false;
+  Daemon daemon(options);
+  const FaultyCalls calls(daemon, "timerfd_settime", std::to_string(ENOMEM));
+  daemon.set_runner(calls.runner());
+  calls.arm(0);
+  daemon.start();
+  use_all(daemon);
+  auto client = daemon.connect();
+  ASSERT_TRUE(is_whole(daemon, client)) << daemon.log().text();
+  create(client, "stubborn", stubborn_command());
+  ASSERT_TRUE(wait_printed(client, "stubborn", "armed"));
+  client.request("terminate", {{"session", "stubborn"}});
+  end_all(daemon, client);
+  EXPECT_EQ(daemon.terminate(), (ExitResult{EndKind::kExited, 0}));
+}
+
+// Records, scrollbacks, messages, input and output: each write takes half of what it was given.
+TEST(ShortWrite, IsGoneOnWith) {
+  Daemon daemon(DaemonOptions{.started = false});
+  const FaultyCalls calls(daemon, "write", "short");
+  daemon.set_runner(calls.runner());
+  calls.arm(0);
+  daemon.start();
+  auto client = daemon.connect();
+  const auto id =
+      create(client, "cat", {"sh", "-c", "stty raw -echo; echo ready; exec head -c 50000"})
+          .value("id", "");
+  ASSERT_TRUE(wait_printed(client, "cat", "ready"));
+  std::string text;
+  for (int i = 0; text.size() < 50'000; ++i) text += std::to_string(i) + "\n";
+  text.resize(50'000);
+  auto viewer = daemon.connect();
+  ASSERT_TRUE(viewer.attach("cat"));
+  for (std::size_t at = 0; at < text.size(); at += 1000)
+    ASSERT_TRUE(viewer.input(text.substr(at, 1000)));
+  EXPECT_TRUE(viewer.read_output_until(text.substr(text.size() - 100)));
+  EXPECT_EQ(client.request("wait", {{"session", "cat"}}).result.value("endedBy", ""), "exited");
+  const auto printed = captured(client, "cat");
+  ASSERT_GE(printed.size(), text.size());
+  EXPECT_EQ(printed.substr(printed.size() - text.size()), text);
+  create(client, "sleeper", {"sleep", "1000"});
+  EXPECT_EQ(daemon.terminate(), (ExitResult{EndKind::kExited, 0}));
+  EXPECT_EQ(record(daemon, id)["endedBy"], "exited");
+  daemon.start();
+  auto again = daemon.connect();
+  EXPECT_EQ(captured(again, id), printed);
+  EXPECT_FALSE(calls.disarm());
+}
 
 // ---- one record's files ----
 

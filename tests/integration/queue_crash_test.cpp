@@ -13,6 +13,7 @@
 
 #include "tests/integration/sessions.hpp"
 #include "tests/support/daemon.hpp"
+#include "tests/support/faulty_calls.hpp"
 #include "tests/support/lines.hpp"
 #include "tests/support/tracer.hpp"
 
@@ -29,10 +30,17 @@ struct Call {
   std::string name;
   // In every thread and process, for calls that session hosts do not make; else in the loop alone.
   bool everywhere = false;
+  // With files below the state folder, in any thread of the daemon.
+  bool on_state = false;
 };
 
 // Runs ptyd, which is killed as it enters the Nth such call, of each thread by itself.
 Arguments killed_at(const Daemon& daemon, const Call& call, int number) {
+  if (call.on_state) {
+    const FaultyCalls calls(daemon, call.name, "kill", daemon.state_dir());
+    calls.arm(number);
+    return calls.runner();
+  }
   Arguments runner{"strace", "-D", "-qq", "-o", daemon.folder() / "strace"};
   if (call.everywhere) runner.emplace_back("-f");
   runner.insert(runner.end(),
@@ -222,6 +230,9 @@ TEST(QueueCrash, ReplayAtEachMessageOfTheLoop) {
 }
 TEST(QueueCrash, ReplayAtEachStartOfAHost) {
   kill_at_each(survives_kill_in_replay, {"clone,clone3,vfork", false});
+}
+TEST(QueueCrash, ReplayAtEachWriteOfState) {
+  kill_at_each(survives_kill_in_replay, {"write", false, true});
 }
 TEST(QueueCrash, EnqueueAtEachFsync) { kill_at_each(survives_kill_in_enqueue, {"fsync", true}); }
 TEST(QueueCrash, EnqueueAtEachRename) { kill_at_each(survives_kill_in_enqueue, {"rename", true}); }

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "bench/measures.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <stdexcept>
+#include <string_view>
+
+#include "bench/processes.hpp"
+#include "bench/program.hpp"
+#include "tests/support/deadline.hpp"
+
+namespace ptyd::bench {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+double seconds_since(SteadyClock::time_point begin) {
+  return duration<double>(SteadyClock::now() - begin).count();
+}
+
+// What is shown to a viewer, read as fast as it comes.
+class Reading {
+ public:
+  explicit Reading(Viewer& viewer) : fd_(viewer.fd.get()) {}
+
+  // False when it has not been shown after `timeout`, or the client is gone.
+  bool until(std::string_view text, milliseconds timeout) {
+    const test::Deadline deadline(timeout);
+    while (!take(text)) {
+      pollfd waiting{fd_, POLLIN, 0};
+      if (::poll(&waiting, 1, deadline.poll_timeout()) <= 0) return false;
+      const auto size = ::read(fd_, buffer_.data(), buffer_.size());
+      if (size <= 0) return false;
+      seen_.append(buffer_.data(), static_cast<std::size_t>(size));
+    }
+    return true;
+  }
+  void type(char key) const {
+    if (::write(fd_, &key, 1) != 1) throw std::runtime_error("a client takes no key");
+  }
+
+ private:
+  // Forgets all up to the end of the text; of what has not got it, all that cannot be its
+  // beginning.
+  bool take(std::string_view text) {
+    const auto at = seen_.find(text);
+    if (at != std::string::npos) {
+      seen_.erase(0, at + text.size());
+      return true;
+    }
+    if (seen_.size() >= text.size()) seen_.erase(0, seen_.size() - text.size() + 1);
+    return false;
+  }
+
+  int fd_;
+  std::array<char, 64 * 1024> buffer_{};
+  std::string seen_;
+};
+
+// A viewer of a session whose program is there, and listens.
+struct Attached {
+  Attached(Instance& instance, const std::string& session, const Arguments& command)
+      : viewer(instance.attach(session, command)), reading(viewer) {
+    const test::Deadline deadline(test::kPatience);
+    do {  // what is typed before a client is ready may be lost
+      reading.type(kAsk);
+      if (deadline.passed()) throw std::runtime_error("a session does not answer");
+    } while (!reading.until(kReady, milliseconds(100)));
+    while (reading.until(kReady, milliseconds(20))) continue;
+  }
+  void flood() {
+    reading.type(kFlood);
+    if (!reading.until(kEnd, std::chrono::minutes(2)))
+      throw std::runtime_error("a text does not come to its end");
+  }
+  Viewer viewer;
+  Reading reading;
+};
+
+constexpr const char* kSession = "bench";
+constexpr double kMega = 1e6;
+
+std::optional<double> throughput(const Manager& manager, const std::string& kind,
+                                 std::size_t bytes) {
+  Instance instance(manager);
+  const auto command = program(kind, bytes);
+  instance.start(kSession, command);
+  Attached attached(instance, kSession, command);
+  const auto begin = SteadyClock::now();
+  attached.flood();
+  return static_cast<double>(bytes) / kMega / seconds_since(begin);
+}
+
+std::optional<double> cpu_per_gigabyte(const Manager& manager, std::size_t bytes) {
+  Instance instance(manager);
+  double seconds = 0;
+  for (const auto* kind : kKinds) {
+    const auto command = program(kind, bytes);
+    instance.start(kind, command);
+    Attached attached(instance, kind, command);
+    const auto processes = instance.processes();
+    const auto before = cpu_time(processes);
+    attached.flood();
+    seconds += duration<double>(cpu_time(processes) - before).count();
+  }
+  return seconds / static_cast<double>(std::size(kKinds) * bytes) * 1e9;
+}
+
+// Microseconds from a key to what it prints; that quantile of them.
+std::optional<double> echo(const Manager& manager, double quantile, int keys, bool beside_a_flood) {
+  Instance instance(manager);
+  std::optional<Viewer> flooding;
+  if (beside_a_flood) {
+    instance.start("flood", program("text", 0));
+    // Without sessions in the background somebody must look, and that is a flood, too.
+    if (!manager.start) return std::nullopt;
+  }
+  const auto command = program("text", 1);
+  instance.start(kSession, command);
+  Attached attached(instance, kSession, command);
+  std::vector<double> times;
+  for (int i = 0; i < keys; ++i) {
+    ::usleep(1000);  // a person's pause, short
+    const char key = i % 2 == 0 ? '#' : '%';
+    const auto begin = SteadyClock::now();
+    attached.reading.type(key);
+    if (!attached.reading.until(std::string(1, key), test::kPatience))
+      throw std::runtime_error("a key is not echoed");
+    times.push_back(seconds_since(begin) * 1e6);
+  }
+  std::sort(times.begin(), times.end());
+  return times[static_cast<std::size_t>(quantile * static_cast<double>(times.size() - 1))];
+}
+
+std::optional<double> memory(const Manager& manager, int sessions, std::size_t printed) {
+  if (!manager.start) return std::nullopt;
+  Instance instance(manager);
+  for (int i = 0; i < sessions; ++i) {
+    const auto session = "s" + std::to_string(i);
+    const auto command = program("text", printed);
+    instance.start(session, command);
+    Attached attached(instance, session, command);
+    if (printed != 0) attached.flood();
+  }
+  return pss_kib(instance.processes()) / sessions;
+}
+
+std::optional<double> created_a_second(const Manager& manager, int sessions) {
+  if (!manager.start) return std::nullopt;
+  Instance instance(manager);
+  const auto begin = SteadyClock::now();
+  for (int i = 0; i < sessions; ++i) instance.start("s" + std::to_string(i), {"sleep", "1000"});
+  return sessions / seconds_since(begin);
+}
+
+std::optional<double> listing(const Manager& manager, int sessions) {
+  if (!manager.list) return std::nullopt;
+  Instance instance(manager);
+  for (int i = 0; i < sessions; ++i) instance.start("s" + std::to_string(i), {"sleep", "1000"});
+  instance.list();
+  const auto begin = SteadyClock::now();
+  instance.list();
+  return seconds_since(begin) * 1e3;
+}
+
+// Milliseconds from the start of a client to the last byte of the screen.
+std::optional<double> attaching(const Manager& manager, std::size_t printed) {
+  if (!manager.restores_screen) return std::nullopt;
+  Instance instance(manager);
+  const auto command = program("colour", printed);
+  instance.start(kSession, command);
+  { Attached(instance, kSession, command).flood(); }
+  const auto begin = SteadyClock::now();
+  auto viewer = instance.attach(kSession, command);
+  if (!Reading(viewer).until(kEnd, test::kPatience))
+    throw std::runtime_error("the screen does not come back");
+  return seconds_since(begin) * 1e3;
+}
+
+}  // namespace
+
+std::vector<Measure> measures(double scale) {
+  const auto bytes = [scale](double mega) {
+    return static_cast<std::size_t>(mega * kMega * scale);
+  };
+  const auto count = [scale](int number) { return std::max(1, static_cast<int>(number * scale)); };
+  std::vector<Measure> all;
+  for (const std::string kind : kKinds)
+    all.push_back({"output, " + kind, "MB/s", false,
+                   [=](const Manager& manager) { return throughput(manager, kind, bytes(60)); }});
+  all.push_back({"manager's CPU", "s/GB", true,
+                 [=](const Manager& manager) { return cpu_per_gigabyte(manager, bytes(30)); }});
+  for (const bool flood : {false, true})
+    for (const double quantile : {0.5, 0.99})
+      all.push_back({std::string("key echo, p") + (quantile == 0.5 ? "50" : "99") +
+                         (flood ? ", beside a flood" : ""),
+                     "us", true, [=](const Manager& manager) {
+                       return echo(manager, quantile, count(500), flood);
+                     }});
+  all.push_back({"memory, idle session", "KiB", true,
+                 [=](const Manager& manager) { return memory(manager, count(20), 0); }});
+  all.push_back({"memory, after 1 MiB", "KiB", true,
+                 [=](const Manager& manager) { return memory(manager, count(20), 1 << 20); }});
+  all.push_back({"sessions created", "1/s", false,
+                 [=](const Manager& manager) { return created_a_second(manager, count(100)); }});
+  all.push_back({"list of 200", "ms", true,
+                 [=](const Manager& manager) { return listing(manager, count(200)); }});
+  all.push_back({"attach after 10 MB", "ms", true,
+                 [=](const Manager& manager) { return attaching(manager, bytes(10)); }});
+  return all;
+}
+
+}  // namespace ptyd::bench

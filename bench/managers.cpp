@@ -173,7 +173,7 @@ std::vector<Manager> managers() {
   std::vector<Manager> all{raw(), relay(false), relay(true)};
   if (installed("/usr/bin/script")) all.push_back(script());
   if (installed("/usr/bin/dtach")) all.push_back(dtach());
-  if (installed("/usr/bin/abduco")) all.push_back(abduco());
+  if (installed("/usr/bin/abduco")) all.push_back(abduco());  // not in Debian 12
   if (installed("/usr/bin/screen")) all.push_back(screen());
   if (installed("/usr/bin/tmux")) all.push_back(tmux());
   all.push_back(ptyd());

@@ -39,6 +39,13 @@ std::string block_of(const std::string& kind) {
   return block;
 }
 
+// At most `size` bytes: what comes next must not be taken for the rest of an escape sequence.
+std::string_view whole_lines(std::string_view block, std::size_t size) {
+  if (size >= block.size()) return block;
+  const auto last = block.substr(0, size).rfind('\n');
+  return block.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
 bool write_all(std::string_view text) {
   while (!text.empty()) {
     const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
@@ -66,7 +73,7 @@ int run_program(const std::string& kind, std::size_t bytes) {
       well = write_all(kReady);
     } else if (byte == kFlood) {
       for (std::size_t done = 0; well && done < bytes; done += block.size())
-        well = write_all(std::string_view(block).substr(0, std::min(block.size(), bytes - done)));
+        well = write_all(whole_lines(block, bytes - done));
       well = well && write_all(std::string("\r\n") + kEnd);
     } else {
       well = write_all(std::string_view(&byte, 1));

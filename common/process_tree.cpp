@@ -64,10 +64,19 @@ bool contains(std::span<const pid_t> pids, pid_t pid) {
 }
 
 bool is_descendant(pid_t root, pid_t pid, std::span<const pid_t> without) {
-  for (int depth = 0; depth < 10'000 && pid > 1; ++depth) {
-    if (contains(without, pid)) return false;
-    pid = parent_of(pid);
-    if (pid == root) return true;
+  // Whoever ends on the way up has handed its children on by then: so begin again, from below.
+  constexpr int kMaxAttempts = 100;
+  constexpr int kMaxDepth = 10'000;
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    pid_t at = pid;
+    for (int depth = 0; depth < kMaxDepth && at > 1; ++depth) {
+      if (contains(without, at)) return false;
+      const auto parent = parent_of(at);
+      if (parent == root) return true;
+      if (parent == 0 && at == pid) return false;  // it has ended itself
+      at = parent;
+    }
+    if (at != 0) return false;
   }
   return false;
 }

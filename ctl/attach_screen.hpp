@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "common/event_loop.hpp"
-#include "common/terminal_modes.hpp"
+#include "common/terminal/modes.hpp"
 #include "ctl/escape_filter.hpp"
 #include "ctl/stream.hpp"
 

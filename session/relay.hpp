@@ -12,7 +12,7 @@
 #include "common/event_loop.hpp"
 #include "common/protocol.hpp"
 #include "common/scrollback.hpp"
-#include "common/terminal_modes.hpp"
+#include "common/terminal/modes.hpp"
 #include "session/activity.hpp"
 #include "session/pty.hpp"
 #include "session/spawn.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Modes do not depend on how output is cut, and restore() brings another terminal into them.
-#include "common/terminal_modes.hpp"
+#include "common/terminal/modes.hpp"
 
 #include "common/wire.hpp"
 #include "tests/fuzz/fuzz.hpp"

@@ -65,6 +65,24 @@ TEST(ProcessTree, HoldsOrphansThatASubreaperCollects) {
   EXPECT_FALSE(contains(descendants(::getpid()), pids[0]));
 }
 
+// A process whose parent ended while its ancestors were looked up was taken for a stranger and got no
+// signal.
+TEST(ProcessTree, SignalsAChildThatIsBeingHandedOn) {
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+  constexpr int kRounds = 200;
+  for (int round = 0; round < kRounds; ++round) {
+    Process shell({"sh", "-c", "sh -c 'sleep 1000 & echo $!; wait' & echo $!; wait"});
+    auto pids = printed_pids(shell, 2);
+    ASSERT_EQ(pids.size(), 2U);
+    if (descendants(pids[0]).empty()) std::swap(pids[0], pids[1]);
+    // The one in between is reaped by a parent that waits, at any moment of what follows.
+    EXPECT_TRUE(signal_descendant(::getpid(), pids[0], SIGKILL));
+    EXPECT_TRUE(signal_descendant(::getpid(), pids[1], SIGKILL)) << "round " << round;
+    EXPECT_TRUE(shell.wait_exit());
+    reap(pids[1]);
+  }
+}
+
 TEST(ProcessTree, SignalsOnlyDescendants) {
   Process one({"sleep", "1000"});
   Process other({"sleep", "1000"});

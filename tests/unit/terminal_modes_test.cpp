@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "common/terminal_modes.hpp"
+#include "common/terminal/modes.hpp"
 
 #include <gtest/gtest.h>
 

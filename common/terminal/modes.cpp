@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "common/terminal_modes.hpp"
+#include "common/terminal/modes.hpp"
 
 #include <algorithm>
 #include <cstring>
 
 namespace ptyd {
 namespace {
-
-constexpr std::uint8_t kEscape = 0x1b;
-constexpr std::uint8_t kCancel = 0x18;
-constexpr std::uint8_t kSubstitute = 0x1a;
 
 struct Mode {
   std::uint16_t number;
@@ -47,18 +43,18 @@ void append_mode(std::string& out, std::uint16_t number, bool on) {
 
 }  // namespace
 
-void TerminalModes::Keyboard::push(std::uint16_t value) {
+void ModeState::Keyboard::push(std::uint16_t value) {
   if (depth < kMaxDepth) ++depth;
   flags[depth] = value;
 }
 
-void TerminalModes::Keyboard::pop(std::size_t count) {
+void ModeState::Keyboard::pop(std::size_t count) {
   // Taking more than there is empties the stack and switches everything off.
   if (count > depth) flags[0] = 0;
   depth -= std::min(count, depth);
 }
 
-void TerminalModes::Keyboard::set(std::uint16_t value, std::uint16_t how) {
+void ModeState::Keyboard::set(std::uint16_t value, std::uint16_t how) {
   auto& now = flags[depth];
   if (how == 2)
     now |= value;
@@ -68,109 +64,54 @@ void TerminalModes::Keyboard::set(std::uint16_t value, std::uint16_t how) {
     now = value;
 }
 
-void TerminalModes::Keyboard::restore(std::string& out) const {
+void ModeState::Keyboard::restore(std::string& out) const {
   if (flags[0] != 0) append_control(out, "=", flags[0], "u");
   for (std::size_t i = 1; i <= depth; ++i) append_control(out, ">", flags[i], "u");
 }
 
-void TerminalModes::Keyboard::undo(std::string& out) const {
+void ModeState::Keyboard::undo(std::string& out) const {
   if (depth > 0) append_control(out, "<", depth, "u");
   if (flags[0] != 0) append_control(out, "=", 0, "u");
 }
 
-void TerminalModes::feed(std::span<const std::uint8_t> output) {
-  const auto* at = output.data();
-  const auto* const end = at + output.size();
-  while (at != end) {
-    if (state_ == State::kText) {
-      const auto left = static_cast<std::size_t>(end - at);
-      at = static_cast<const std::uint8_t*>(std::memchr(at, kEscape, left));
-      if (at == nullptr) break;
-    }
-    const auto position = fed_ + static_cast<std::uint64_t>(at - output.data()) + 1;
-    step(*at++, position);
+void ModeState::apply_escape(const ControlParser& parser, std::uint64_t position) {
+  if (parser.intermediate() != 0) return;
+  switch (parser.final()) {
+    case 'c': return hard_reset(position);
+    case '=': keypad_ = true; return;
+    case '>': keypad_ = false; return;
+    default: return;
   }
-  fed_ += output.size();
 }
 
-void TerminalModes::step(std::uint8_t c, std::uint64_t position) {
-  if (c == kEscape) {
-    state_ = State::kEscape;
+void ModeState::apply_control(const ControlParser& parser, std::uint64_t position) {
+  const auto final = parser.final();
+  const auto marker = parser.marker();
+  if (parser.intermediate() == '!' && marker == 0 && final == 'p') return soft_reset();
+  if (parser.intermediate() == ' ' && marker == 0 && final == 'q') {
+    cursor_style_ = parser.param(0);
     return;
   }
-  if (c == kCancel || c == kSubstitute) {
-    state_ = State::kText;
-    return;
-  }
-  if (c < 0x20 || c == 0x7f) return;  // obeyed where it stands; the sequence goes on
-  switch (state_) {
-    case State::kText: break;
-    case State::kEscape:
-      if (c == '[') {
-        begin_control();
-        break;
-      }
-      state_ = c < 0x30 ? State::kEscapeRest : State::kText;
-      if (c == 'c') hard_reset(position);
-      if (c == '=') keypad_ = true;
-      if (c == '>') keypad_ = false;
-      break;
-    case State::kEscapeRest:
-      if (c >= 0x30) state_ = State::kText;
-      break;
-    case State::kControl: step_control(c, position); break;
-  }
-}
-
-void TerminalModes::begin_control() {
-  state_ = State::kControl;
-  marker_ = 0;
-  intermediate_ = 0;
-  malformed_ = false;
-  param_ = 0;
-  params_.fill(0);
-}
-
-void TerminalModes::step_control(std::uint8_t c, std::uint64_t position) {
-  if (c >= '0' && c <= '9') {
-    if (param_ < kMaxParams) {
-      const unsigned value = params_[param_] * 10U + (c - static_cast<unsigned>('0'));
-      params_[param_] = static_cast<std::uint16_t>(std::min(value, 0xffffU));
-    }
-  } else if (c == ';' || c == ':') {
-    if (param_ < kMaxParams) ++param_;
-  } else if (c >= '<' && c <= '?') {
-    malformed_ |= marker_ != 0;
-    marker_ = c;
-  } else if (c < 0x30) {
-    malformed_ |= intermediate_ != 0;
-    intermediate_ = c;
-  } else {
-    state_ = State::kText;
-    if (c < 0x7f && !malformed_) dispatch(c, position);
-  }
-}
-
-void TerminalModes::dispatch(std::uint8_t final, std::uint64_t position) {
-  if (intermediate_ == '!' && marker_ == 0 && final == 'p') return soft_reset();
-  if (intermediate_ == ' ' && marker_ == 0 && final == 'q') {
-    cursor_style_ = params_[0];
-    return;
-  }
-  if (intermediate_ != 0) return;
-  if (marker_ == '?' && (final == 'h' || final == 'l')) {
-    const auto count = std::min(param_ + 1, kMaxParams);
-    for (std::size_t i = 0; i < count; ++i) set_mode(params_[i], final == 'h', position);
+  if (parser.intermediate() != 0) return;
+  if (marker == '?' && (final == 'h' || final == 'l')) {
+    for (std::size_t i = 0; i < parser.count(); ++i)
+      set_mode(parser.param(i), final == 'h', position);
   } else if (final == 'u') {
-    if (marker_ == '>') keyboard().push(params_[0]);
-    if (marker_ == '<') keyboard().pop(std::max<std::size_t>(params_[0], 1));
-    if (marker_ == '=') keyboard().set(params_[0], params_[1]);
-  } else if (marker_ == '>' && final == 'm' && params_[0] == 4) {
-    other_keys_ = params_[1];
+    if (marker == '>') keyboard().push(parser.param(0));
+    if (marker == '<') keyboard().pop(std::max<std::size_t>(parser.param(0), 1));
+    if (marker == '=') keyboard().set(parser.param(0), parser.param(1));
+  } else if (marker == '>' && final == 'm' && parser.param(0) == 4) {
+    other_keys_ = parser.param(1);
   }
 }
 
-void TerminalModes::set_mode(std::uint16_t number, bool on, std::uint64_t position) {
+bool ModeState::wraps() const {
+  constexpr std::uint32_t kWrapBit = 1U << 1;
+  static_assert(kModes[1].number == 7);
+  return (changed_ & kWrapBit) == 0;
+}
+
+void ModeState::set_mode(std::uint16_t number, bool on, std::uint64_t position) {
   if (is_alternate_screen(number)) return set_alternate(on ? number : std::uint16_t{0}, position);
   for (std::size_t i = 0; i < std::size(kModes); ++i) {
     if (kModes[i].number != number) continue;
@@ -179,20 +120,23 @@ void TerminalModes::set_mode(std::uint16_t number, bool on, std::uint64_t positi
   }
 }
 
-void TerminalModes::set_alternate(std::uint16_t number, std::uint64_t position) {
+void ModeState::set_alternate(std::uint16_t number, std::uint64_t position) {
   if (alternate_ == 0 && number != 0) entered_at_ = position;
-  if (alternate_ != 0 && number == 0) left_at_ = position;
+  if (alternate_ != 0 && number == 0) {
+    left_at_ = position;
+    keyboards_[1] = {};  // nothing tells a terminal what it has for a screen that is not shown
+  }
   alternate_ = number;
 }
 
-void TerminalModes::soft_reset() {
+void ModeState::soft_reset() {
   for (std::size_t i = 0; i < std::size(kModes); ++i)
     if (kModes[i].soft) changed_ &= ~(std::uint32_t{1} << i);
   keypad_ = false;
   cursor_style_ = 0;
 }
 
-void TerminalModes::hard_reset(std::uint64_t position) {
+void ModeState::hard_reset(std::uint64_t position) {
   set_alternate(0, position);
   changed_ = 0;
   keypad_ = false;
@@ -201,12 +145,13 @@ void TerminalModes::hard_reset(std::uint64_t position) {
   keyboards_ = {};
 }
 
-std::string TerminalModes::restore() const {
-  std::string out;
+std::string ModeState::restore(std::string_view main, std::string_view alternate) const {
+  std::string out(main);
   keyboards_[0].restore(out);
   if (alternate_ != 0) {
     append_mode(out, alternate_, true);
     out += "\x1b[2J\x1b[H";
+    out += alternate;
     keyboards_[1].restore(out);
   }
   for (std::size_t i = 0; i < std::size(kModes); ++i)
@@ -217,7 +162,7 @@ std::string TerminalModes::restore() const {
   return out;
 }
 
-std::string TerminalModes::undo() const {
+std::string ModeState::undo() const {
   std::string out;
   for (std::size_t i = 0; i < std::size(kModes); ++i)
     if ((changed_ >> i & 1) != 0) append_mode(out, kModes[i].number, kModes[i].normally_on);
@@ -232,6 +177,23 @@ std::string TerminalModes::undo() const {
   keyboards_[0].undo(out);
   out += "\x1b(B\x1b[m\x1b[?25h";
   return out;
+}
+
+void TerminalModes::feed(std::span<const std::uint8_t> output) {
+  const auto* at = output.data();
+  const auto* const end = at + output.size();
+  while (at != end) {
+    if (parser_.in_text()) {
+      const auto left = static_cast<std::size_t>(end - at);
+      at = static_cast<const std::uint8_t*>(std::memchr(at, ControlParser::kEscapeByte, left));
+      if (at == nullptr) break;
+    }
+    const auto position = fed_ + static_cast<std::uint64_t>(at - output.data()) + 1;
+    const auto event = parser_.step(*at++);
+    if (event == ControlParser::Event::kEscape) apply_escape(parser_, position);
+    if (event == ControlParser::Event::kControl) apply_control(parser_, position);
+  }
+  fed_ += output.size();
 }
 
 }  // namespace ptyd

@@ -245,6 +245,14 @@ struct HostEnded {
   }
 };
 
+// What a client is shown of the past when it attaches.
+enum class Restore : std::uint8_t {
+  kDefault = 0,  // kScreen for a client with a size, else kTail
+  kScreen = 1,   // what its terminal would show that had seen all
+  kTail = 2,     // the last output
+  kNone = 3,     // nothing; a full-screen program is made to draw anew
+};
+
 // The client's own connection comes along.
 struct PassClient {
   static constexpr FrameType kType = FrameType::kClient;
@@ -253,9 +261,10 @@ struct PassClient {
   std::uint8_t read_only = 0;
   std::uint8_t steal = 0;               // detach all others
   std::uint16_t rows = 0, columns = 0;  // 0: has no size of its own
+  Restore restore = Restore::kDefault;
   template <typename F>
   void fields(F&& f) {
-    f(client), f(uid), f(read_only), f(steal), f(rows), f(columns);
+    f(client), f(uid), f(read_only), f(steal), f(rows), f(columns), f(restore);
   }
 };
 

@@ -9,8 +9,10 @@
 namespace ptyd {
 namespace {
 
-// What a viewer is shown of the past.
+// What a viewer is shown of the past: of the output, or, beside the screen, of the lines before it.
 constexpr std::uint64_t kReplay = 64 * 1024;
+// As drawn, which is longer than as printed only where attributes are many.
+constexpr std::size_t kMaxHistory = 256 * 1024;
 // The command is gone, but its last output may still be in the kernel, and a background job may
 // hold the terminal side open for ever. So read until the end, or until nothing has come for so
 // long, or until the limit.
@@ -58,12 +60,14 @@ Relay::Relay(EventLoop& loop, Scrollback scrollback, std::unique_ptr<Pty> pty,
       name_(spec.name),
       scrollback_(std::move(scrollback)),
       pty_(std::move(pty)),
+      follower_(loop, scrollback_, {spec.rows, spec.columns}),
       window_(loop, *pty_, {spec.rows, spec.columns}),
       viewers_(loop, scrollback_,
                {.input_fits = [this](std::size_t size) { return pty_->input_fits(size); },
                 .on_input = [this](auto bytes) { type(bytes); },
                 .on_size = [this](TerminalSize size) { resize(size); },
                 .on_room = [this] { on_room(); },
+                .on_missed = [this](Viewer& viewer) { restore_screen(viewer, false); },
                 .on_count_changed = [this] { callbacks_.on_status(); },
                 .on_all_gone = [this] { callbacks_.on_all_gone(); }}),
       activity_(loop, std::chrono::milliseconds(spec.idle_after_ms),
@@ -76,16 +80,16 @@ void Relay::on_readable() {
     waiting_ = true;
     return pty_->set_reading(false);
   }
+  follower_.before_output();
   const auto size = pty_->read(scrollback_.write_area());
   if (!size) {
     if (draining_) drained();
     return;
   }
   if (*size == 0) return;
-  const auto start = scrollback_.head();
   scrollback_.commit(*size);
   viewers_.pump();  // before anything else: someone waits for the echo of a key
-  modes_.feed(scrollback_.view(start, *size));
+  follower_.on_output();
   window_.on_output();
   note_activity();
   if (draining_) quiet_timer_.start(kDrainQuiet);
@@ -110,39 +114,73 @@ bool Relay::type(std::span<const std::uint8_t> bytes) {
 }
 
 void Relay::resize(TerminalSize size) {
+  if (size != window_.size()) follower_.resize(size);
   if (window_.set(size)) callbacks_.on_status();
 }
 
 void Relay::attach(UniqueFd socket, const PassClient& client) {
-  const bool read_only = client.read_only != 0;
   const TerminalSize size{client.rows, client.columns};
-  Viewer::Options options{client.client, replay_start(), read_only, std::nullopt};
-  if (!read_only && is_valid(size)) options.size = size;
+  const auto restore = client.restore != Restore::kDefault ? client.restore
+                       : is_valid(size)                    ? Restore::kScreen
+                                                           : Restore::kTail;
+  const auto& modes = follower_.screen().modes();
+  Viewer::Options options;
+  options.number = client.client;
+  options.position = restore == Restore::kTail ? replay_start(modes) : scrollback_.head();
+  options.read_only = client.read_only != 0;
+  options.is_terminal = is_valid(size);
+  if (!options.read_only && is_valid(size)) options.size = size;
   auto* viewer = viewers_.attach(std::move(socket), options, client.steal != 0);
   if (viewer == nullptr) return;
   const bool resized = options.size && window_.size() != size;
   // Whoever is shown all of the output, at the size it was made for, has the exact screen.
   const bool whole = options.position == 0;
-  const bool exact = whole && !resized && window_.never_changed();
+  const bool exact = restore == Restore::kScreen || (whole && !resized && window_.never_changed());
   if (resized) resize(size);
   const auto now = window_.size();
   viewer->send(FrameType::kAttached, encode(Attached{options.position, now.rows, now.columns,
                                                      client.read_only, id_, name_}));
-  viewer->send(FrameType::kRestore, as_bytes(whole ? std::string() : modes_.restore()));
+  if (restore == Restore::kScreen && !whole)
+    restore_screen(*viewer, true);
+  else
+    viewer->restore(whole ? std::string() : modes.restore());
   if (result_) return viewer->finish(*result_);
   viewer->pump();
   // Of a full-screen program's past nothing is shown; it draws when its size changes.
-  if (modes_.alternate_screen() && !resized && !exact) window_.redraw();
+  if (modes.alternate_screen() && !resized && !exact) window_.redraw();
 }
 
-std::uint64_t Relay::replay_start() const {
+void Relay::restore_screen(Viewer& viewer, bool first) {
+  const auto& screen = follower_.screen();
+  viewer.restore(screen.draw({first, first ? history(screen) : std::string()}));
+}
+
+std::string Relay::history(const Screen& screen) const {
+  const auto& modes = screen.modes();
+  // What was printed before a full-screen program began is what it will leave.
+  const auto end = modes.alternate_screen() ? modes.alternate_entered_at() : scrollback_.head();
+  auto start = std::max(scrollback_.oldest(), end - std::min(end, kReplay));
+  if (modes.alternate_entered_at() <= start && start < modes.alternate_left_at())
+    start = modes.alternate_left_at();
+  std::string lines;
+  if (start >= end) return lines;
+  Screen past(screen.size());
+  past.set_on_line([&lines](std::string_view line, bool wrapped) {
+    if (lines.size() < kMaxHistory) lines.append(line).append(wrapped ? "" : "\r\n");
+  });
+  past.feed(scrollback_.view(start, static_cast<std::size_t>(end - start)));
+  if (!lines.empty() && lines.back() != '\n') lines += "\r\n";
+  return lines;
+}
+
+std::uint64_t Relay::replay_start(const ModeState& modes) const {
   const auto head = scrollback_.head();
   const auto start = std::max(scrollback_.oldest(), head - std::min(head, kReplay));
   if (start == 0) return 0;
-  if (modes_.alternate_screen()) return head;
+  if (modes.alternate_screen()) return head;
   // Not from the middle of what a full-screen program drew, on a screen that it has left.
-  if (modes_.alternate_entered_at() <= start && start < modes_.alternate_left_at())
-    return modes_.alternate_left_at();
+  if (modes.alternate_entered_at() <= start && start < modes.alternate_left_at())
+    return modes.alternate_left_at();
   const auto bytes = scrollback_.view(start, kReplay);
   const auto newline = std::find(bytes.begin(), bytes.end(), '\n');
   return newline == bytes.end() ? start
@@ -168,6 +206,7 @@ void Relay::drained() {
   quiet_timer_.stop();
   drain_timer_.stop();
   activity_.stop();
+  follower_.stop();
   pty_->close();
   callbacks_.on_drained();
 }

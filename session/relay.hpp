@@ -12,9 +12,9 @@
 #include "common/event_loop.hpp"
 #include "common/protocol.hpp"
 #include "common/scrollback.hpp"
-#include "common/terminal/modes.hpp"
 #include "session/activity.hpp"
 #include "session/pty.hpp"
+#include "session/screen_follower.hpp"
 #include "session/spawn.hpp"
 #include "session/viewers.hpp"
 #include "session/window.hpp"
@@ -64,14 +64,18 @@ class Relay {
   void on_quiet();
   void drained();
   void note_activity();
-  [[nodiscard]] std::uint64_t replay_start() const;
+  // Where the replay of output begins that a terminal can show: the head when there is none.
+  [[nodiscard]] std::uint64_t replay_start(const ModeState& modes) const;
+  // The lines that have left the screen, the newest that the replay holds.
+  [[nodiscard]] std::string history(const Screen& screen) const;
+  void restore_screen(Viewer& viewer, bool first);
 
   Callbacks callbacks_;
   std::string id_;
   std::string name_;
   Scrollback scrollback_;
   std::unique_ptr<Pty> pty_;
-  TerminalModes modes_;
+  ScreenFollower follower_;
   Window window_;
   Viewers viewers_;
   Activity activity_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "session/log.hpp"
 
@@ -14,8 +15,6 @@ namespace {
 constexpr std::size_t kMaxInput = 16 * 1024;  // payload of INPUT, as the protocol says
 // Read from a viewer at once. Typing is a few bytes; pasted text comes in several turns.
 constexpr std::size_t kReadSize = 4096;
-// Notices waiting for a viewer that does not read.
-constexpr std::size_t kMaxQueued = 64 * 1024;
 // Where a viewer that was passed by the ring goes on.
 constexpr std::uint64_t kNewest = 64 * 1024;
 // Sent to one viewer in one turn of the loop: the others and the keyboard come in between.
@@ -126,8 +125,18 @@ void Viewer::refuse(const char* problem) {
 
 void Viewer::send(FrameType type, std::span<const std::uint8_t> payload) {
   if (state_ == State::kLeaving || gone()) return;
-  if (queue_.size() - queue_sent_ + payload.size() > kMaxQueued) return leave("slow");
+  if (queue_.size() - queue_sent_ + payload.size() > queue_limit_) return leave("slow");
   enqueue(type, payload);
+}
+
+void Viewer::restore(std::string_view bytes) {
+  if (state_ == State::kLeaving || gone()) return;
+  queue_limit_ = kMaxQueued + bytes.size();
+  do {
+    const auto piece = bytes.substr(0, kMaxFramePayload);
+    enqueue(FrameType::kRestore, as_bytes(piece));
+    bytes.remove_prefix(piece.size());
+  } while (!bytes.empty());
 }
 
 void Viewer::enqueue(FrameType type, std::span<const std::uint8_t> payload) {
@@ -240,13 +249,18 @@ Viewer::Step Viewer::send_output() {
 
 void Viewer::skip_ahead() {
   const auto head = scrollback_.head();
-  const auto target = std::max(scrollback_.oldest(), head - std::min(head, kNewest));
+  // A terminal is shown the screen once it keeps up; to anybody else the newest output is worth more.
+  const auto target = options_.is_terminal
+                          ? head
+                          : std::max(scrollback_.oldest(), head - std::min(head, kNewest));
   enqueue(FrameType::kGap, encode(Gap{target - cursor_}));
   cursor_ = target;
+  missed_ = options_.is_terminal;
 }
 
 void Viewer::on_caught_up() {
   lagging_ = false;
+  if (std::exchange(missed_, false)) return owner_.on_missed(*this);
   if (state_ != State::kFinishing) return;
   enqueue(FrameType::kEnded, encode(Ended{result_->kind, result_->value}));
   state_ = State::kLeaving;

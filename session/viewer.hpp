@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "common/event_loop.hpp"
 #include "common/frame.hpp"
@@ -32,16 +33,20 @@ class Viewer {
     virtual void on_input(Viewer& viewer, std::span<const std::uint8_t> bytes) = 0;
     virtual void on_resize(Viewer& viewer) = 0;
     virtual void on_sent(Viewer& viewer) = 0;     // took some output on its own account
+    virtual void on_missed(Viewer& viewer) = 0;   // has all but what it missed: draw it anew
     virtual void on_leaving(Viewer& viewer) = 0;  // no longer attached; drains, then is gone
     virtual void on_gone(Viewer& viewer) = 0;
 
    protected:
     ~Owner() = default;
   };
+  // Notices waiting for a viewer that does not read.
+  static constexpr std::size_t kMaxQueued = 64 * 1024;
   struct Options {
     std::uint64_t number = 0;  // the daemon's, for the log
     std::uint64_t position = 0;
     bool read_only = false;
+    bool is_terminal = false;  // is drawn anew when it missed something
     std::optional<TerminalSize> size;
   };
 
@@ -51,6 +56,8 @@ class Viewer {
 
   // Queues a frame between output; one that lets too many pile up is made to leave as "slow".
   void send(FrameType type, std::span<const std::uint8_t> payload);
+  // The same with what brings its terminal to where further output begins; however long that is.
+  void restore(std::string_view bytes);
   // Sends what the kernel takes of output and queued frames.
   void pump();
   // Tells it why (DETACHED), then closes. No more output.
@@ -123,6 +130,8 @@ class Viewer {
   std::size_t stash_sent_ = 0;
   Bytes queue_;  // whole frames other than output
   std::size_t queue_sent_ = 0;
+  std::size_t queue_limit_ = kMaxQueued;
+  bool missed_ = false;
   bool want_write_ = false;
   std::optional<ExitResult> result_;
 

@@ -24,6 +24,7 @@ class Viewers : private Viewer::Owner {
     std::function<void(std::span<const std::uint8_t>)> on_input;  // as much as input_fits()
     std::function<void(TerminalSize)> on_size;  // the viewer that was last active has this size
     std::function<void()> on_room;  // after try_admit() declined: output may perhaps go on
+    std::function<void(Viewer&)> on_missed;  // it keeps up again, but has missed output
     std::function<void()> on_count_changed;
     std::function<void()> on_all_gone;
   };
@@ -56,6 +57,7 @@ class Viewers : private Viewer::Owner {
   void on_input(Viewer& viewer, std::span<const std::uint8_t> bytes) override;
   void on_resize(Viewer& viewer) override;
   void on_sent(Viewer& viewer) override;
+  void on_missed(Viewer& viewer) override { callbacks_.on_missed(viewer); }
   void on_leaving(Viewer& viewer) override;
   void on_gone(Viewer& viewer) override;
   // Applies `f` to each viewer that is not gone.

@@ -146,7 +146,7 @@ Manager ptyd() {
               [ptyctl](auto& folder) {
                 return ptyctl(folder) + Arguments{"--no-pager", "list"};
               },
-          .restores_screen = false};
+          .restores_screen = true};
 }
 
 // Its window is 80 columns and 24 rows, and it is the client's controlling terminal.

@@ -21,14 +21,14 @@ struct Manager {
                                           const Arguments& command)>;
   std::string name;
   // Starts what all sessions have in common, and stays in the foreground until SIGTERM.
-  std::function<Arguments(const std::string& folder)> daemon;
+  std::function<Arguments(const std::string& folder)> daemon{};
   // Starts a session in the background.
-  Command start;
+  Command start{};
   // What a person runs on a terminal. Without `start`, it is that which runs the command.
-  Command attach;
+  Command attach{};
   // Where a viewer that has no terminal connects, instead.
-  std::function<std::string(const std::string& folder, const std::string& session)> socket;
-  std::function<Arguments(const std::string& folder)> list;
+  std::function<std::string(const std::string& folder, const std::string& session)> socket{};
+  std::function<Arguments(const std::string& folder)> list{};
   bool restores_screen = false;
 };
 

@@ -144,7 +144,7 @@ std::optional<double> memory(const Manager& manager, int sessions, std::size_t p
   Instance instance(manager);
   for (int i = 0; i < sessions; ++i) {
     const auto session = "s" + std::to_string(i);
-    const auto command = program("text", printed);
+    const auto command = program("text", std::max<std::size_t>(printed, 1));
     instance.start(session, command);
     Attached attached(instance, session, command);
     if (printed != 0) attached.flood();

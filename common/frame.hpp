@@ -38,6 +38,10 @@ enum class FrameType : std::uint8_t {
   kEnded = 39,
   kNotice = 40,
   kRestore = 41,
+  kTerminal = 42,
+  kTerminalTaken = 43,
+  kTerminalBack = 44,
+  kShow = 45,
   // session host and daemon
   kRegister = 64,
   kRegistered = 65,

@@ -56,6 +56,12 @@ bool is_command_small_enough(const std::vector<std::string>& command,
   return command.size() + environment.size() <= kMaxCommandWords && bytes <= kMaxCommandBytes;
 }
 
+std::optional<Restore> parse_restore(std::string_view word) {
+  for (const auto& [known, restore] : kRestoreWords)
+    if (word == known) return restore;
+  return std::nullopt;
+}
+
 bool is_valid(TerminalSize size) {
   return size.rows > 0 && size.columns > 0 && size.rows <= kMaxTerminalSide &&
          size.columns <= kMaxTerminalSide;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "common/frame.hpp"
@@ -95,9 +98,10 @@ struct Attached {
   std::uint16_t rows = 0, columns = 0;
   std::uint8_t read_only = 0;
   std::string id, name;
+  std::uint8_t wants_terminal = 0;  // nothing is shown before TERMINAL has come
   template <typename F>
   void fields(F&& f) {
-    f(position), f(rows), f(columns), f(read_only), f(id), f(name);
+    f(position), f(rows), f(columns), f(read_only), f(id), f(name), f(wants_terminal);
   }
 };
 
@@ -108,6 +112,46 @@ struct Gap {
   template <typename F>
   void fields(F&& f) {
     f(missed);
+  }
+};
+
+// A client's terminal comes along, or none, and the client neither reads nor writes it until it has
+// it back: the host does, and obeys the keys that detach.
+struct GiveTerminal {
+  static constexpr FrameType kType = FrameType::kTerminal;
+  template <typename F>
+  void fields(F&&) {}
+};
+
+// The answer. Without the terminal, the host shows everything by RESTORE and OUTPUT.
+struct TerminalTaken {
+  static constexpr FrameType kType = FrameType::kTerminalTaken;
+  std::uint8_t taken = 0;
+  template <typename F>
+  void fields(F&& f) {
+    f(taken);
+  }
+};
+
+// The host has closed the terminal. DETACHED or ENDED follows.
+struct TerminalBack {
+  static constexpr FrameType kType = FrameType::kTerminalBack;
+  std::uint8_t at_line_start = 0;  // the last thing written was the end of a line
+  std::string undo;                // to be written: takes the session's modes back
+  template <typename F>
+  void fields(F&& f) {
+    f(at_line_start), f(undo);
+  }
+};
+
+// To be written to the terminal, between two characters of output: the one or the other.
+struct Show {
+  static constexpr FrameType kType = FrameType::kShow;
+  std::string beside_text;
+  std::string over_full_screen;  // may be empty
+  template <typename F>
+  void fields(F&& f) {
+    f(beside_text), f(over_full_screen);
   }
 };
 
@@ -252,6 +296,11 @@ enum class Restore : std::uint8_t {
   kTail = 2,     // the last output
   kNone = 3,     // nothing; a full-screen program is made to draw anew
 };
+// As people write them; all but kDefault.
+inline constexpr std::array<std::pair<const char*, Restore>, 3> kRestoreWords{
+    {{"screen", Restore::kScreen}, {"tail", Restore::kTail}, {"none", Restore::kNone}}};
+// Nothing for any other word.
+std::optional<Restore> parse_restore(std::string_view word);
 
 // The client's own connection comes along.
 struct PassClient {
@@ -262,9 +311,10 @@ struct PassClient {
   std::uint8_t steal = 0;               // detach all others
   std::uint16_t rows = 0, columns = 0;  // 0: has no size of its own
   Restore restore = Restore::kDefault;
+  std::uint8_t gives_terminal = 0;  // would, if asked to
   template <typename F>
   void fields(F&& f) {
-    f(client), f(uid), f(read_only), f(steal), f(rows), f(columns), f(restore);
+    f(client), f(uid), f(read_only), f(steal), f(rows), f(columns), f(restore), f(gives_terminal);
   }
 };
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "ctl/attach.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +12,7 @@
 #include "common/protocol.hpp"
 #include "common/text.hpp"
 #include "ctl/attach_screen.hpp"
-#include "ctl/detach_keys.hpp"
+#include "common/terminal/detach_keys.hpp"
 #include "ctl/exit_status.hpp"
 #include "ctl/output.hpp"
 #include "ctl/session_view.hpp"
@@ -28,6 +30,18 @@ constexpr std::size_t kMaxPendingInput = 64 * 1024;
 // For the session host to confirm that the client is off.
 constexpr auto kDetachPatience = std::chrono::seconds(1);
 
+bool is_same_terminal(int a, int b) {
+  struct stat of_a {};
+  struct stat of_b {};
+  return ::isatty(a) == 1 && ::isatty(b) == 1 && ::fstat(a, &of_a) == 0 && ::fstat(b, &of_b) == 0 &&
+         of_a.st_rdev == of_b.st_rdev;
+}
+
+// It may go to a process of `owner` only if that is who runs this one.
+bool is_own_terminal(uid_t owner) {
+  return owner == ::getuid() && owner == ::geteuid() && is_same_terminal(STDIN_FILENO, STDOUT_FILENO);
+}
+
 class Attachment {
  public:
   Attachment(Connection& connection, const AttachOptions& options);
@@ -35,6 +49,8 @@ class Attachment {
 
  private:
   enum class Phase { kAsking, kAttached, kDetaching, kOver };
+  // Who reads and writes the terminal: this program, which may have offered it, or the session host.
+  enum class Hands { kOwn, kOffered, kGiven };
 
   void ask(const AttachOptions& options);
   void on_frame(const Frame& frame);
@@ -44,6 +60,10 @@ class Attachment {
   void on_ended(const Frame& frame);
   void on_closed(const std::string& reason);
   void on_notice(const Frame& frame);
+  void give_terminal();
+  void on_terminal_taken(const Frame& frame);
+  void on_terminal_back(const Frame& frame);
+  void notify(const std::string& line, AttachScreen::Urgency urgency);
   void on_typed(std::span<const std::uint8_t> bytes);
   void on_input_end();
   void on_signal(int signal);
@@ -59,6 +79,9 @@ class Attachment {
 
   EventLoop& loop_;
   Phase phase_ = Phase::kAsking;
+  Hands hands_ = Hands::kOwn;
+  bool may_give_ = false;
+  int detach_status_ = kSucceeded;
   bool hurry_ = false;  // what is still to be written no longer matters
   std::string name_;
   std::string last_line_;
@@ -78,7 +101,7 @@ Attachment::Attachment(Connection& connection, const AttachOptions& options)
       name_(options.session),
       screen_(loop_, {[this] { update_flow(); }, [this] { end_now({}, kSucceeded); }}),
       keys_timer_(loop_, [this] { send_input(keys_.expire()); }),
-      detach_timer_(loop_, [this] { end_now("[detached from " + name_ + "]", kSucceeded); }),
+      detach_timer_(loop_, [this] { end_now("[detached from " + name_ + "]", detach_status_); }),
       input_(loop_, STDIN_FILENO,
              {[this](std::span<const std::uint8_t> bytes) { on_typed(bytes); },
               [this] { on_input_end(); }}),
@@ -94,6 +117,7 @@ Attachment::Attachment(Connection& connection, const AttachOptions& options)
 AttachOutcome Attachment::run() {
   while (!finished()) loop_.run_once(std::chrono::milliseconds(-1));
   if (channel_ != nullptr) channel_->set_callbacks({[](const Frame&) {}, {}, {}});
+  if (hands_ == Hands::kGiven) screen_.take_back_from_the_dead();
   if (!outcome_.refused) screen_.give_back(hurry_);
   raw_mode_.leave();
   if (!last_line_.empty()) screen_.print_last_line(last_line_);
@@ -108,9 +132,12 @@ void Attachment::ask(const AttachOptions& options) {
   Json params{{"session", options.session}};
   if (options.read_only) params["readOnly"] = true;
   if (options.steal) params["steal"] = true;
+  if (!options.restore.empty()) params["restore"] = options.restore;
   if (const auto size = terminal_size(STDOUT_FILENO)) {
     params["rows"] = size->rows;
     params["columns"] = size->columns;
+    may_give_ = options.owner && is_own_terminal(*options.owner);
+    if (may_give_) params["givesTerminal"] = true;
   }
   const Json request{{"id", 1}, {"method", "attach"}, {"params", params}};
   channel_->send(FrameType::kRequest, encode_message(request));
@@ -127,10 +154,12 @@ void Attachment::on_frame(const Frame& frame) {
       return update_flow();
     case FrameType::kGap:
       if (const auto gap = decode<Gap>(frame.payload); gap && phase_ == Phase::kAttached)
-        screen_.notify("[ptyd: " + std::to_string(gap->missed) + " bytes skipped]",
+        notify("[ptyd: " + std::to_string(gap->missed) + " bytes skipped]",
                        AttachScreen::Urgency::kUnlessFullScreen);
       return;
     case FrameType::kNotice: return on_notice(frame);
+    case FrameType::kTerminalTaken: return on_terminal_taken(frame);
+    case FrameType::kTerminalBack: return on_terminal_back(frame);
     case FrameType::kDetached: return on_detached(frame);
     case FrameType::kEnded: return on_ended(frame);
     case FrameType::kError: {
@@ -158,17 +187,37 @@ void Attachment::refuse(Failure failure) {
 
 void Attachment::on_attached(const Frame& frame) {
   if (phase_ != Phase::kAsking) return;
-  if (const auto attached = decode<Attached>(frame.payload); attached && !attached->name.empty())
-    name_ = printable(attached->name);
+  const auto attached = decode<Attached>(frame.payload);
+  if (attached && !attached->name.empty()) name_ = printable(attached->name);
   phase_ = Phase::kAttached;
   raw_mode_.enter(STDIN_FILENO);
-  input_.resume();
+  if (may_give_ && attached && attached->wants_terminal != 0) give_terminal();
+  update_flow();
+}
+
+void Attachment::give_terminal() {
+  hands_ = Hands::kOffered;
+  channel_->send(FrameType::kTerminal, {}, UniqueFd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)));
+}
+
+void Attachment::on_terminal_taken(const Frame& frame) {
+  const auto answer = decode<TerminalTaken>(frame.payload);
+  if (hands_ != Hands::kOffered) return;
+  hands_ = answer && answer->taken != 0 ? Hands::kGiven : Hands::kOwn;
+  update_flow();
+}
+
+void Attachment::on_terminal_back(const Frame& frame) {
+  const auto back = decode<TerminalBack>(frame.payload);
+  if (hands_ != Hands::kGiven || !back) return;
+  hands_ = Hands::kOwn;
+  screen_.take_back(*back);
 }
 
 void Attachment::on_detached(const Frame& frame) {
   const auto detached = decode<Detached>(frame.payload);
   const std::string reason = detached ? detached->reason : std::string();
-  if (phase_ == Phase::kDetaching) return end_now("[detached from " + name_ + "]", kSucceeded);
+  if (phase_ == Phase::kDetaching) return end_now("[detached from " + name_ + "]", detach_status_);
   if (reason == "stolen") return end("[another client took over " + name_ + "]", kSucceeded);
   if (reason == "slow")
     return end("[detached from " + name_ + ": this terminal is too slow]", kFailed);
@@ -188,7 +237,7 @@ void Attachment::on_closed(const std::string& reason) {
   channel_ = nullptr;
   if (phase_ == Phase::kAsking)
     return refuse({kConnectionLost, reason.empty() ? "the daemon closed the connection" : reason});
-  if (phase_ == Phase::kDetaching) return end_now("[detached from " + name_ + "]", kSucceeded);
+  if (phase_ == Phase::kDetaching) return end_now("[detached from " + name_ + "]", detach_status_);
   end("[lost the session host of " + name_ + "]", kFailed);
 }
 
@@ -199,8 +248,13 @@ void Attachment::on_notice(const Frame& frame) {
   if (type != "server.shutdown" && type != "machine.shutdown") return;
   const auto seconds = (number_of(message->json, "gracePeriodMs") + 999) / 1000;
   const auto text = printable(text_of(message->json, "message"));
-  screen_.notify("[ptyd: " + text + ", " + std::to_string(seconds) + " s left]",
-                 AttachScreen::Urgency::kAlways);
+  notify("[ptyd: " + text + ", " + std::to_string(seconds) + " s left]",
+         AttachScreen::Urgency::kAlways);
+}
+
+void Attachment::notify(const std::string& line, AttachScreen::Urgency urgency) {
+  if (hands_ == Hands::kOwn) return screen_.notify(line, urgency);
+  if (channel_ != nullptr) channel_->send(FrameType::kShow, encode(screen_.notice(line, urgency)));
 }
 
 void Attachment::on_typed(std::span<const std::uint8_t> bytes) {
@@ -233,6 +287,10 @@ void Attachment::on_input_end() {
 
 void Attachment::on_signal(int signal) {
   if (signal == SIGWINCH) return send_size();
+  if (hands_ != Hands::kOwn && phase_ == Phase::kAttached) {
+    detach_status_ = kSignalBase + signal;
+    return begin_detach();
+  }
   end_now("[detached from " + name_ + "]", kSignalBase + signal);
 }
 
@@ -271,7 +329,7 @@ void Attachment::update_flow() {
   } else {
     channel_->resume_reading();
   }
-  if (channel_->queued() > kMaxPendingInput) {
+  if (hands_ != Hands::kOwn || channel_->queued() > kMaxPendingInput) {
     input_.pause();
   } else {
     input_.resume();

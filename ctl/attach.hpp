@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 
@@ -12,6 +14,9 @@ struct AttachOptions {
   std::string session;
   bool read_only = false;
   bool steal = false;
+  // Whose session it is, as the daemon said: only a process of one's own is given one's terminal.
+  std::optional<uid_t> owner{};
+  std::string restore{};  // "screen", "tail" or "none"; empty: as the daemon's configuration says
 };
 
 struct AttachOutcome {

@@ -53,17 +53,31 @@ void AttachScreen::update_size() {
 
 void AttachScreen::show_notice() {
   const auto line = std::exchange(notice_, {});
-  if (!sent_modes_.alternate_screen()) return put("\r\n" + line + "\r\n");
-  if (notice_urgency_ == Urgency::kUnlessFullScreen) return;
+  const auto bytes = notice(line, notice_urgency_);
+  put(sent_modes_.alternate_screen() ? bytes.over_full_screen : bytes.beside_text);
+}
+
+Show AttachScreen::notice(const std::string& line, Urgency urgency) const {
+  Show bytes{"\r\n" + line + "\r\n", ""};
+  if (urgency == Urgency::kUnlessFullScreen) return bytes;
   // Not in the last column, where some terminals would scroll. The cursor is saved and brought back
   // with its attributes; origin mode, which would move the line, is part of that.
   const auto shown = ellipsized(line, columns_ > 1 ? columns_ - 1U : 1U);
-  put("\x1b"
+  bytes.over_full_screen =
+      "\x1b"
       "7\x1b[?6l\x1b[" +
       std::to_string(rows_) + ";1H\x1b[0;7m" + shown +
       "\x1b[0m\x1b"
-      "8");
+      "8";
+  return bytes;
 }
+
+void AttachScreen::take_back(const TerminalBack& back) {
+  undo_ = back.undo;
+  at_line_start_ = back.at_line_start != 0;
+}
+
+void AttachScreen::take_back_from_the_dead() { take_back({0, ModeState::undo_all()}); }
 
 void AttachScreen::put(std::string_view bytes) { stream_.write(as_bytes(bytes)); }
 
@@ -76,6 +90,7 @@ void AttachScreen::on_written(std::span<const std::uint8_t> bytes) {
 
 void AttachScreen::give_back(bool drop_pending) {
   if (!terminal_) return;
+  if (undo_) return stream_.write_last(as_bytes(*undo_), kGiveBackLimit);
   std::string bytes;
   // CAN ends a sequence that was cut; anywhere else a terminal ignores it.
   if (drop_pending && !written_text_.between_characters()) bytes = "\x18";

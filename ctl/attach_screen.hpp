@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "common/event_loop.hpp"
+#include "common/protocol.hpp"
 #include "common/terminal/modes.hpp"
 #include "ctl/escape_filter.hpp"
 #include "ctl/stream.hpp"
@@ -34,11 +36,17 @@ class AttachScreen {
   // Shows a printable line of ptyd's own; not in the middle of a character or escape sequence, so
   // it may be kept until that is complete. On standard error when the output is no terminal.
   void notify(const std::string& line, Urgency urgency);
+  // What notify() would write, for somebody who writes to the terminal instead.
+  [[nodiscard]] Show notice(const std::string& line, Urgency urgency) const;
   void update_size();
 
   // Undoes the terminal modes that the session has set. With `drop_pending`, in the middle of
   // whatever was being written; waits a moment at most.
   void give_back(bool drop_pending);
+  // Somebody else wrote to the terminal, and left it in need of these bytes.
+  void take_back(const TerminalBack& back);
+  // The same, but nobody said so.
+  void take_back_from_the_dead();
   // A line on standard error, after give_back() and when the terminal is no longer raw.
   void print_last_line(const std::string& line);
 
@@ -56,6 +64,7 @@ class AttachScreen {
   bool at_line_start_ = true;
   std::string notice_;  // kept for the next moment between two characters; the last one wins
   Urgency notice_urgency_ = Urgency::kAlways;
+  std::optional<std::string> undo_;  // known from take_back()
   std::function<void()> on_progress_;
   OutputStream stream_;
 };

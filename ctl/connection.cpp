@@ -144,6 +144,11 @@ void Connection::begin_call(const Request& request, OnReply on_reply) {
   });
 }
 
+bool Connection::trusted() const {
+  PeerCredentials peer;
+  return !peer_credentials(channel_.fd(), peer) && (peer.uid == 0 || peer.uid == ::geteuid());
+}
+
 FrameChannel& Connection::take_over(FrameChannel::Callbacks callbacks) {
   channel_.set_callbacks(std::move(callbacks));
   return channel_;

@@ -62,6 +62,8 @@ class Connection {
   // What the daemon said when it ended the connection; empty when it just went.
   [[nodiscard]] const std::string& why_lost() const { return why_lost_; }
   [[nodiscard]] EventLoop& loop() { return loop_; }
+  // The daemon is root's or one's own, by what the kernel knows: what it says of sessions is true.
+  [[nodiscard]] bool trusted() const;
 
   // From here on the frames are the caller's: the connection knows no requests any more.
   FrameChannel& take_over(FrameChannel::Callbacks callbacks);

@@ -65,7 +65,9 @@ int run_new(const GlobalOptions& global, const NewOptions& options) {
       if (global.json != JsonMode::kOff) return print_json(created.result, global.json);
       return print(printable(session.name) + "\n");
     }
-    const auto outcome = attach(connection, {session.id, false, false});
+    AttachOptions own{.session = session.id, .restore = "tail"};  // all of it: it is new
+    if (connection.trusted()) own.owner = static_cast<uid_t>(session.uid);
+    const auto outcome = attach(connection, own);
     if (!outcome.refused) return outcome.exit_status;
     if (outcome.refused->code == to_string(ErrorCode::kNotRunning))
       return with_connection(global, [&](Connection& c) { return show_ended(c, session.id); });
@@ -77,21 +79,29 @@ int run_new(const GlobalOptions& global, const NewOptions& options) {
   return status;
 }
 
-// Showing a session inside itself would feed its output to its output.
-bool is_this_session(Connection& connection, const std::string& session) {
-  const auto own = environment_variable("PTYD_SESSION_ID");
-  if (!own) return false;
-  const auto reply = connection.call({"status", {{"session", session}}});
-  return !reply.failure && text_of(reply.result, "id") == *own;
+// What the daemon says of the session, for attach().
+std::optional<AttachOptions> look_up(Connection& connection, AttachOptions options) {
+  const auto reply = connection.call({"status", {{"session", options.session}}});
+  if (reply.failure) {
+    print_error(reply.failure->message);
+    return std::nullopt;
+  }
+  const SessionView session(reply.result);
+  // Showing a session inside itself would feed its output to its output.
+  if (environment_variable("PTYD_SESSION_ID") == session.id) {
+    print_error("this is session " + options.session + " itself, it cannot be shown inside it");
+    return std::nullopt;
+  }
+  options.session = session.id;
+  if (connection.trusted()) options.owner = static_cast<uid_t>(session.uid);
+  return options;
 }
 
-int run_attach(const GlobalOptions& global, const AttachOptions& options) {
+int run_attach(const GlobalOptions& global, const AttachOptions& asked) {
   return with_connection(global, [&](Connection& connection) {
-    if (is_this_session(connection, options.session)) {
-      print_error("this is session " + options.session + " itself, it cannot be shown inside it");
-      return kFailed;
-    }
-    const auto outcome = attach(connection, options);
+    const auto options = look_up(connection, asked);
+    if (!options) return kFailed;
+    const auto outcome = attach(connection, *options);
     if (!outcome.refused) return outcome.exit_status;
     print_error(outcome.refused->message);
     return kFailed;
@@ -152,6 +162,13 @@ void add_attach(CLI::App& app, Cli& cli) {
   add_session_argument(*verb, options->session);
   verb->add_flag("--read-only", options->read_only, "Only watch");
   verb->add_flag("--steal", options->steal, "Detach all other clients");
+  auto* restore = verb->add_option("--restore", options->restore,
+                                   "Show the screen as it is, the last output or nothing of it")
+                      ->type_name("screen|tail|none")
+                      ->check(CLI::IsMember({"screen", "tail", "none"}));
+  verb->add_flag_callback(
+          "--no-restore", [options] { options->restore = "none"; }, "The same as --restore=none")
+      ->excludes(restore);
   verb->callback([&cli, options] {
     cli.action = [&cli, options] { return run_attach(cli.options, *options); };
   });

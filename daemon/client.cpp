@@ -25,6 +25,14 @@ std::optional<TerminalSize> read_size(Params& params) {
   return TerminalSize{static_cast<std::uint16_t>(*rows), static_cast<std::uint16_t>(*columns)};
 }
 
+Restore read_restore(Params& params) {
+  const auto word = params.text("restore");
+  if (word.empty()) return Restore::kDefault;
+  const auto restore = parse_restore(word);
+  if (!restore) params.wrong("restore", "screen, tail or none");
+  return restore.value_or(Restore::kDefault);
+}
+
 }  // namespace
 
 const Client::Method Client::kMethods[] = {
@@ -178,6 +186,8 @@ void Client::attach(Params& params, const Message&, const Pending& pending) {
   options.read_only = params.flag("readOnly");
   options.steal = params.flag("steal");
   options.size = read_size(params);
+  options.restore = read_restore(params);
+  options.gives_terminal = params.flag("givesTerminal");
   options.client = number_;
   if (auto good = params.finish(); !good) return pending.fail(good.error());
   if (options.size && !is_valid(*options.size))

@@ -174,6 +174,9 @@ const Key kKeys[] = {
        return set_duration(c.sessions.idle_after, t, milliseconds(1), kDay);
      },
      [](const Config& c) { return format_duration(c.sessions.idle_after); }},
+    {"sessions.restore",
+     [](Config& c, const std::string& t) { return set_word(c.sessions.restore, t, kRestoreWords); },
+     [](const Config& c) { return get_word(c.sessions.restore, kRestoreWords); }},
     {"sessions.on_drain",
      [](Config& c, const std::string& t) {
        return set_word(c.sessions.terminate_on_drain, t, kOnDrainWords);

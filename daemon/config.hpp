@@ -42,6 +42,7 @@ struct Config {
     std::chrono::milliseconds stop_timeout{kDefaultStopTimeoutMs};
     std::chrono::milliseconds idle_after{kDefaultIdleAfterMs};
     bool terminate_on_drain = false;
+    Restore restore = Restore::kScreen;
   } sessions;
   struct {
     std::chrono::milliseconds request_timeout{3000};

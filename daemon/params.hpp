@@ -30,12 +30,13 @@ class Params {
   std::vector<std::string> texts(const char* key);
   // An object of texts, as "KEY=value".
   std::vector<std::string> assignments(const char* key);
+  // The value is of the right type, but still not right.
+  void wrong(const char* key, const char* expected);
 
   [[nodiscard]] Status finish() const;
 
  private:
   const Json* find(const char* key);
-  void wrong(const char* key, const char* expected);
 
   Json params_;
   std::set<std::string> known_;

@@ -243,6 +243,10 @@ void SessionManager::attach(const Caller& caller, std::string_view reference,
   client.uid = caller.uid;
   client.read_only = options.read_only ? 1 : 0;
   client.steal = options.steal ? 1 : 0;
+  // A terminal is a channel back to its user: never for a session of somebody else's.
+  client.gives_terminal = options.gives_terminal && caller.uid == (*found)->uid ? 1 : 0;
+  client.restore = options.restore == Restore::kDefault && options.size ? config_.sessions.restore
+                                                                        : options.restore;
   if (options.size) {
     client.rows = options.size->rows;
     client.columns = options.size->columns;

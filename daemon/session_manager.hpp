@@ -44,6 +44,8 @@ struct AttachOptions {
   bool read_only = false;
   bool steal = false;
   std::optional<TerminalSize> size;
+  bool gives_terminal = false;
+  Restore restore = Restore::kDefault;  // of clients with a size: as the configuration says
   std::uint64_t client = 0;  // number for the log
 };
 

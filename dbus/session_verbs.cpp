@@ -40,6 +40,10 @@ Result<AttachOptions> read_attach_options(const VariantMap& values) {
   AttachOptions options;
   options.read_only = in.flag("readOnly");
   options.steal = in.flag("steal");
+  if (const auto word = in.text("restore"); !word.empty()) {
+    options.restore = parse_restore(word).value_or(Restore::kDefault);
+    if (options.restore == Restore::kDefault) in.wrong("restore", "screen, tail or none");
+  }
   const auto rows = in.u16("rows");
   const auto columns = in.u16("columns");
   if (rows && columns)

@@ -2,9 +2,12 @@
 #include "session/relay.hpp"
 
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "common/unix_socket.hpp"
 
 namespace ptyd {
 namespace {
@@ -18,6 +21,12 @@ constexpr std::size_t kMaxHistory = 256 * 1024;
 // long, or until the limit.
 constexpr std::chrono::milliseconds kDrainQuiet{100};
 constexpr std::chrono::seconds kDrainLimit{1};
+
+// As the kernel knows it of whoever connected: the daemon that passes a connection on is not asked.
+bool is_of_own_user(int socket) {
+  PeerCredentials peer;
+  return socket >= 0 && !peer_credentials(socket, peer) && peer.uid == ::geteuid();
+}
 
 // To about 4 ms, which costs less than asking the clock itself for each piece of output.
 std::int64_t wall_clock_us() {
@@ -68,6 +77,8 @@ Relay::Relay(EventLoop& loop, Scrollback scrollback, std::unique_ptr<Pty> pty,
                 .on_size = [this](TerminalSize size) { resize(size); },
                 .on_room = [this] { on_room(); },
                 .on_missed = [this](Viewer& viewer) { restore_screen(viewer, false); },
+                .undo = [this](bool all) { return undo(all); },
+                .place = [this] { return place(); },
                 .on_count_changed = [this] { callbacks_.on_status(); },
                 .on_all_gone = [this] { callbacks_.on_all_gone(); }}),
       activity_(loop, std::chrono::milliseconds(spec.idle_after_ms),
@@ -129,6 +140,7 @@ void Relay::attach(UniqueFd socket, const PassClient& client) {
   options.position = restore == Restore::kTail ? replay_start(modes) : scrollback_.head();
   options.read_only = client.read_only != 0;
   options.is_terminal = is_valid(size);
+  options.awaits_terminal = client.gives_terminal != 0 && !result_ && is_of_own_user(socket.get());
   if (!options.read_only && is_valid(size)) options.size = size;
   auto* viewer = viewers_.attach(std::move(socket), options, client.steal != 0);
   if (viewer == nullptr) return;
@@ -139,7 +151,8 @@ void Relay::attach(UniqueFd socket, const PassClient& client) {
   if (resized) resize(size);
   const auto now = window_.size();
   viewer->send(FrameType::kAttached, encode(Attached{options.position, now.rows, now.columns,
-                                                     client.read_only, id_, name_}));
+                                                     client.read_only, id_, name_,
+                                                     std::uint8_t{options.awaits_terminal}}));
   if (restore == Restore::kScreen && !whole)
     restore_screen(*viewer, true);
   else
@@ -148,6 +161,19 @@ void Relay::attach(UniqueFd socket, const PassClient& client) {
   viewer->pump();
   // Of a full-screen program's past nothing is shown; it draws when its size changes.
   if (modes.alternate_screen() && !resized && !exact) window_.redraw();
+}
+
+std::string Relay::undo(bool all) {
+  const auto& screen = follower_.screen();
+  // CAN ends a sequence that was cut; anywhere else a terminal ignores it.
+  return (all && screen.between_characters() ? "" : "\x18") + screen.modes().undo();
+}
+
+Viewer::Owner::Place Relay::place() {
+  using Place = Viewer::Owner::Place;
+  const auto& screen = follower_.screen();
+  if (!screen.between_characters()) return Place::kInSequence;
+  return screen.modes().alternate_screen() ? Place::kFullScreen : Place::kBetweenCharacters;
 }
 
 void Relay::restore_screen(Viewer& viewer, bool first) {

@@ -69,6 +69,8 @@ class Relay {
   // The lines that have left the screen, the newest that the replay holds.
   [[nodiscard]] std::string history(const Screen& screen) const;
   void restore_screen(Viewer& viewer, bool first);
+  [[nodiscard]] std::string undo(bool all);
+  [[nodiscard]] Viewer::Owner::Place place();
 
   Callbacks callbacks_;
   std::string id_;

@@ -2,6 +2,7 @@
 #include "session/screen_follower.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ptyd {
 namespace {
@@ -27,6 +28,8 @@ void ScreenFollower::before_output() {
   const auto oldest = end - std::min(end, scrollback_.capacity());
   if (position_ >= oldest) return;
   const auto until = std::min(oldest + kSkip, scrollback_.head());
+  // What came before a flood may stand for long, where it does not scroll.
+  if (!std::exchange(behind_, true)) return follow(until);
   screen_.skip(scrollback_.view(position_, static_cast<std::size_t>(until - position_)));
   position_ = until;
 }
@@ -48,6 +51,7 @@ void ScreenFollower::on_quiet() {
 void ScreenFollower::follow(std::uint64_t until) {
   screen_.feed(scrollback_.view(position_, static_cast<std::size_t>(until - position_)));
   position_ = until;
+  if (position_ == scrollback_.head()) behind_ = false;
 }
 
 void ScreenFollower::resize(TerminalSize size) {

@@ -41,6 +41,7 @@ class ScreenFollower {
   Screen screen_;
   std::uint64_t position_ = 0;   // of what comes next to the screen
   std::uint64_t head_seen_ = 0;  // when the timer was started
+  bool behind_ = false;          // output is skipped
   Timer quiet_timer_;
 };
 

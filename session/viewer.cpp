@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/unix_socket.hpp"
 #include "session/log.hpp"
 
 namespace ptyd {
@@ -44,11 +45,13 @@ ssize_t send_parts(int socket, std::span<iovec> parts) {
 
 Viewer::Viewer(EventLoop& loop, UniqueFd socket, const Scrollback& scrollback,
                const Options& options, Owner& owner)
-    : socket_(std::move(socket)),
+    : loop_(loop),
+      socket_(std::move(socket)),
       scrollback_(scrollback),
       options_(options),
       owner_(owner),
       cursor_(options.position),
+      awaits_terminal_(options.awaits_terminal),
       patience_(kPatience),
       decoder_(kMaxInput) {
   watch_ = std::make_unique<IoWatch>(loop, socket_.get(), EPOLLIN,
@@ -69,7 +72,16 @@ void Viewer::on_events(std::uint32_t events) {
 
 void Viewer::read_some() {
   std::array<std::uint8_t, kReadSize> buffer;
-  const auto n = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  ssize_t n = 0;
+  if (awaits_terminal_) {
+    std::vector<UniqueFd> fds;
+    const auto received = receive(socket_.get(), buffer, fds);
+    if (!fds.empty()) offered_ = std::move(fds.front());
+    n = received.size;
+    errno = received.error.value();
+  } else {
+    n = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  }
   if (n < 0 && would_block(errno)) return;
   if (n <= 0) return set_gone();
   decoder_.feed(std::span(buffer).first(static_cast<std::size_t>(n)));
@@ -104,17 +116,24 @@ void Viewer::on_frame(const Frame& frame) {
       return owner_.on_resize(*this);
     }
     case FrameType::kDetach: return leave("requested");
+    case FrameType::kTerminal: return take_terminal();
+    case FrameType::kShow: {
+      show_ = decode<Show>(frame.payload);
+      return pump();
+    }
     default: return refuse("not a frame for an attached client");
   }
 }
 
 void Viewer::resume_input() {
+  if (terminal_) terminal_->resume_input();
   if (input_waits_ && !gone()) take_frames();
 }
 
 void Viewer::refuse(const char* problem) {
   if (!attached()) return;
   log_line("client " + std::to_string(options_.number) + " is dropped: " + problem);
+  give_back();
   enqueue(FrameType::kError, encode(ProtocolError{"bad-request", problem}));
   state_ = State::kLeaving;
   owner_.on_leaving(*this);
@@ -131,6 +150,10 @@ void Viewer::send(FrameType type, std::span<const std::uint8_t> payload) {
 
 void Viewer::restore(std::string_view bytes) {
   if (state_ == State::kLeaving || gone()) return;
+  if (terminal_ || awaits_terminal_) {
+    terminal_queue_ += bytes;
+    return;
+  }
   queue_limit_ = kMaxQueued + bytes.size();
   do {
     const auto piece = bytes.substr(0, kMaxFramePayload);
@@ -147,6 +170,7 @@ void Viewer::enqueue(FrameType type, std::span<const std::uint8_t> payload) {
 
 void Viewer::leave(const char* reason) {
   if (state_ == State::kLeaving || gone()) return;
+  give_back();
   enqueue(FrameType::kDetached, encode(Detached{reason}));
   state_ = State::kLeaving;
   owner_.on_leaving(*this);
@@ -157,6 +181,7 @@ void Viewer::finish(const ExitResult& result) {
   if (!attached()) return;
   result_ = result;
   state_ = State::kFinishing;
+  if (awaits_terminal_) refuse_terminal();
   owner_.on_leaving(*this);
   pump();
 }
@@ -165,6 +190,7 @@ void Viewer::drop_slow() {
   if (gone()) return;
   if (!in_frame() && stash_.empty() && queue_sent_ == 0) {
     queue_.clear();
+    give_back();
     enqueue(FrameType::kDetached, encode(Detached{"slow"}));
     state_ = State::kLeaving;
     pump();
@@ -175,6 +201,7 @@ void Viewer::drop_slow() {
 void Viewer::pump() {
   if (gone()) return;
   const auto start = cursor_;
+  if (terminal_) pump_terminal();
   auto step = Step::kSent;
   while (step == Step::kSent && cursor_ - start < kMaxBurst) step = send_next();
   if (gone()) return;
@@ -190,6 +217,7 @@ Viewer::Step Viewer::send_next() {
     set_gone();
     return Step::kNothing;
   }
+  if (terminal_ || awaits_terminal_) return Step::kNothing;
   if (cursor_ < scrollback_.oldest()) {
     skip_ahead();
     return Step::kSent;
@@ -261,9 +289,96 @@ void Viewer::skip_ahead() {
 void Viewer::on_caught_up() {
   lagging_ = false;
   if (std::exchange(missed_, false)) return owner_.on_missed(*this);
+  if (show_) put_show();
   if (state_ != State::kFinishing) return;
+  give_back();
   enqueue(FrameType::kEnded, encode(Ended{result_->kind, result_->value}));
   state_ = State::kLeaving;
+}
+
+// ---- its terminal ----
+
+void Viewer::take_terminal() {
+  if (!awaits_terminal_) return refuse("TERMINAL was not asked for");
+  const auto offered = std::move(offered_);
+  terminal_ = GivenTerminal::take(
+      loop_, offered,
+      {.input_fits = [this](std::size_t size) { return read_only() || owner_.input_fits(size); },
+       .on_typed =
+           [this](std::span<const std::uint8_t> bytes) {
+             if (attached() && !read_only()) owner_.on_input(*this, bytes);
+           },
+       .on_detach_keys = [this] { leave("requested"); },
+       .on_room =
+           [this] {
+             pump();
+             owner_.on_sent(*this);
+           },
+       .on_hung_up = [this] { set_gone(); }});
+  if (!terminal_) return refuse_terminal();
+  awaits_terminal_ = false;
+  enqueue(FrameType::kTerminalTaken, encode(TerminalTaken{1}));
+  pump();
+}
+
+void Viewer::refuse_terminal() {
+  awaits_terminal_ = false;
+  enqueue(FrameType::kTerminalTaken, encode(TerminalTaken{0}));
+  restore(std::exchange(terminal_queue_, {}));
+  pump();
+}
+
+void Viewer::give_back() {
+  if (!terminal_) return;
+  const bool all = caught_up() && terminal_queue_.empty();
+  const TerminalBack back{terminal_->at_line_start() ? std::uint8_t{1} : std::uint8_t{0},
+                          owner_.undo(all)};
+  terminal_.reset();
+  enqueue(FrameType::kTerminalBack, encode(back));
+}
+
+void Viewer::pump_terminal() {
+  const auto start = cursor_;
+  bool room = true;
+  while (terminal_ && room && cursor_ - start < kMaxBurst) {
+    if (!terminal_queue_.empty()) {
+      room = write_queue();
+    } else if (cursor_ < scrollback_.oldest()) {
+      cursor_ = scrollback_.head();
+      missed_ = true;
+    } else if (!caught_up()) {
+      room = write_output();
+    } else {
+      on_caught_up();
+      if (terminal_queue_.empty()) break;
+    }
+  }
+  if (terminal_) terminal_->want_room(!caught_up() || !terminal_queue_.empty());
+}
+
+bool Viewer::write_queue() {
+  const auto written = terminal_->write(as_bytes(terminal_queue_));
+  if (written < 0) set_gone();
+  if (written <= 0) return false;
+  terminal_queue_.erase(0, static_cast<std::size_t>(written));
+  return true;
+}
+
+bool Viewer::write_output() {
+  const auto written = terminal_->write(scrollback_.view(cursor_, kMaxOutputRead));
+  if (written < 0) set_gone();
+  if (written <= 0) return false;
+  cursor_ += static_cast<std::uint64_t>(written);
+  earn_patience(static_cast<std::size_t>(written));
+  return true;
+}
+
+void Viewer::put_show() {
+  const auto place = owner_.place();
+  if (!terminal_ || place == Owner::Place::kInSequence) return;
+  terminal_queue_ +=
+      place == Owner::Place::kFullScreen ? show_->over_full_screen : show_->beside_text;
+  show_.reset();
 }
 
 // ---- its pace ----
@@ -322,6 +437,7 @@ void Viewer::judge(Clock::time_point now) {
 void Viewer::set_gone() {
   if (gone()) return;
   state_ = State::kGone;
+  terminal_.reset();
   watch_.reset();
   socket_.reset();
   owner_.on_gone(*this);

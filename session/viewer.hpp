@@ -8,12 +8,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/event_loop.hpp"
 #include "common/frame.hpp"
 #include "common/protocol.hpp"
 #include "common/scrollback.hpp"
 #include "common/unique_fd.hpp"
+#include "session/given_terminal.hpp"
 
 namespace ptyd {
 
@@ -23,6 +25,8 @@ namespace ptyd {
 // completed, so when the ring is about to overwrite the rest of it, that rest alone is copied.
 // What the client gets is always exact: its position when it attached, plus the bytes of OUTPUT,
 // plus what GAP said it missed.
+//
+// A client that has given its terminal gets the output there, and all else by its connection.
 class Viewer {
  public:
   // The set of viewers it belongs to. Each call is made once the viewer is consistent again; none
@@ -36,6 +40,11 @@ class Viewer {
     virtual void on_missed(Viewer& viewer) = 0;   // has all but what it missed: draw it anew
     virtual void on_leaving(Viewer& viewer) = 0;  // no longer attached; drains, then is gone
     virtual void on_gone(Viewer& viewer) = 0;
+    // What takes the session's modes back from a terminal that has got all output, or not.
+    virtual std::string undo(bool all) = 0;
+    // Where a terminal is that has got all output.
+    enum class Place : std::uint8_t { kInSequence, kBetweenCharacters, kFullScreen };
+    virtual Place place() = 0;
 
    protected:
     ~Owner() = default;
@@ -46,7 +55,8 @@ class Viewer {
     std::uint64_t number = 0;  // the daemon's, for the log
     std::uint64_t position = 0;
     bool read_only = false;
-    bool is_terminal = false;  // is drawn anew when it missed something
+    bool is_terminal = false;      // is drawn anew when it missed something
+    bool awaits_terminal = false;  // nothing is shown before TERMINAL has come
     std::optional<TerminalSize> size;
   };
 
@@ -100,6 +110,14 @@ class Viewer {
 
   void on_events(std::uint32_t events);
   void read_some();
+  void take_terminal();
+  void refuse_terminal();
+  void give_back();
+  void pump_terminal();
+  // False when there is no room.
+  bool write_queue();
+  bool write_output();
+  void put_show();
   void take_frames();
   void on_frame(const Frame& frame);
   void refuse(const char* problem);
@@ -115,6 +133,7 @@ class Viewer {
   void set_gone();
   void update_events();
 
+  EventLoop& loop_;
   UniqueFd socket_;
   const Scrollback& scrollback_;
   Options options_;
@@ -132,6 +151,12 @@ class Viewer {
   std::size_t queue_sent_ = 0;
   std::size_t queue_limit_ = kMaxQueued;
   bool missed_ = false;
+
+  std::unique_ptr<GivenTerminal> terminal_;
+  bool awaits_terminal_;
+  UniqueFd offered_;            // came with bytes whose frame is not complete
+  std::string terminal_queue_;  // what is not output, for the terminal that is given or awaited
+  std::optional<Show> show_;    // waits for a place; the last one wins
   bool want_write_ = false;
   std::optional<ExitResult> result_;
 

@@ -25,6 +25,8 @@ class Viewers : private Viewer::Owner {
     std::function<void(TerminalSize)> on_size;  // the viewer that was last active has this size
     std::function<void()> on_room;  // after try_admit() declined: output may perhaps go on
     std::function<void(Viewer&)> on_missed;  // it keeps up again, but has missed output
+    std::function<std::string(bool all)> undo;  // see Viewer::Owner
+    std::function<Viewer::Owner::Place()> place;
     std::function<void()> on_count_changed;
     std::function<void()> on_all_gone;
   };
@@ -58,6 +60,8 @@ class Viewers : private Viewer::Owner {
   void on_resize(Viewer& viewer) override;
   void on_sent(Viewer& viewer) override;
   void on_missed(Viewer& viewer) override { callbacks_.on_missed(viewer); }
+  std::string undo(bool all) override { return callbacks_.undo(all); }
+  Place place() override { return callbacks_.place(); }
   void on_leaving(Viewer& viewer) override;
   void on_gone(Viewer& viewer) override;
   // Applies `f` to each viewer that is not gone.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "common/terminal/control_parser.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace ptyd {
@@ -16,7 +17,7 @@ constexpr char kUnknownString[] = "\x1b^";
 
 }  // namespace
 
-ControlParser::Event ControlParser::step_other(std::uint8_t byte) {
+ControlParser::Event ControlParser::step(std::uint8_t byte) {
   if (byte == kEscapeByte) {
     begin_escape();
     return Event::kNone;
@@ -82,7 +83,38 @@ void ControlParser::begin_parameters() {
   params_.fill(0);
 }
 
+const std::uint8_t* ControlParser::take_parameters(const std::uint8_t* at,
+                                                   const std::uint8_t* end) {
+  if (state_ != State::kParameters) return at;
+  const auto* const begin = at;
+  unsigned value = param_ < kMaxParams ? params_[param_] : 0;
+  const auto store = [&] {
+    if (param_ < kMaxParams) params_[param_] = static_cast<std::uint16_t>(value);
+  };
+  for (; at != end; ++at) {
+    const unsigned digit = *at - static_cast<unsigned>('0');
+    if (digit < 10) {
+      value = std::min(value * 10 + digit, 0xffffU);
+    } else if (*at == ';') {
+      store();
+      if (param_ < kMaxParams) ++param_;
+      value = 0;
+    } else {
+      break;
+    }
+  }
+  store();
+  const auto size = std::min(static_cast<std::size_t>(at - begin), begun_.size() - begun_size_);
+  std::copy_n(begin, size, begun_.data() + begun_size_);
+  begun_size_ += size;
+  return at;
+}
+
 ControlParser::Event ControlParser::step_parameters(std::uint8_t byte) {
+  if ((byte >= '0' && byte <= '9') || byte == ';') {
+    take_parameters(&byte, &byte + 1);
+    return Event::kNone;
+  }
   note(byte);
   if (byte == ':') {
     if (param_ < kMaxParams) ++param_;

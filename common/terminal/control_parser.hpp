@@ -29,13 +29,10 @@ class ControlParser {
   // Whether what comes next is text, to which ControlParser has nothing to say but to ESC.
   [[nodiscard]] bool in_text() const { return state_ == State::kText; }
   // A byte while not in_text(), or an ESC.
-  Event step(std::uint8_t byte) {
-    if (state_ != State::kParameters || byte < '0' || byte > ';' || byte == ':')
-      return step_other(byte);
-    note(byte);
-    take_parameter(byte);
-    return Event::kNone;
-  }
+  Event step(std::uint8_t byte);
+  // The same for all parameters of a control that come next, which tell nothing; returns where they
+  // end. Of colourful output they are the most part.
+  const std::uint8_t* take_parameters(const std::uint8_t* at, const std::uint8_t* end);
 
   [[nodiscard]] std::uint8_t final() const { return final_; }
   [[nodiscard]] std::uint8_t intermediate() const { return intermediate_; }  // 0 or ' ' to '/'
@@ -56,21 +53,11 @@ class ControlParser {
  private:
   enum class State : std::uint8_t { kText, kEscape, kEscapeRest, kParameters, kCommand, kString };
 
-  Event step_other(std::uint8_t byte);
   Event step_escape(std::uint8_t byte);
   Event step_parameters(std::uint8_t byte);
   Event step_string(std::uint8_t byte);
   void begin_escape();
   void begin_parameters();
-  void take_parameter(std::uint8_t byte) {
-    if (param_ >= kMaxParams) return;
-    if (byte == ';') {
-      ++param_;
-      return;
-    }
-    const unsigned value = params_[param_] * 10U + (byte - static_cast<unsigned>('0'));
-    params_[param_] = static_cast<std::uint16_t>(value > 0xffffU ? 0xffffU : value);
-  }
   void note(std::uint8_t byte) {
     if (begun_size_ < begun_.size()) begun_[begun_size_++] = static_cast<char>(byte);
   }

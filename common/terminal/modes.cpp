@@ -179,6 +179,18 @@ std::string ModeState::undo() const {
   return out;
 }
 
+std::string ModeState::undo_all() {
+  // Where the alternate screen is not in use, to leave it brings the cursor to where it was saved.
+  std::string out("\x18\x1b" "7");
+  ModeState all;
+  all.changed_ = (1U << std::size(kModes)) - 1;
+  all.alternate_ = 1049;
+  all.cursor_style_ = all.other_keys_ = 1;
+  all.keypad_ = true;
+  for (auto& keyboard : all.keyboards_) keyboard.flags[0] = 1;
+  return out + all.undo();
+}
+
 void TerminalModes::feed(std::span<const std::uint8_t> output) {
   const auto* at = output.data();
   const auto* const end = at + output.size();

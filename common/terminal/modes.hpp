@@ -31,6 +31,8 @@ class ModeState {
   // The bytes that bring a terminal from these modes back: out of the alternate screen (only if it
   // is in it), plain text, cursor visible.
   [[nodiscard]] std::string undo() const;
+  // The same from whatever modes a terminal may be in.
+  [[nodiscard]] static std::string undo_all();
 
   // Where the alternate screen was last entered and last left; what lies between was not drawn on
   // the main screen.

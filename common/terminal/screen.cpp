@@ -47,6 +47,8 @@ void Screen::feed(std::span<const std::uint8_t> output) {
   while (at != end) {
     if (parser_.in_text()) at = skipping_ ? skip_text(at, end) : feed_text(at, end);
     while (at != end) {
+      at = parser_.take_parameters(at, end);
+      if (at == end) break;
       const auto byte = *at++;
       const auto event = parser_.step(byte);
       if (event != Event::kNone)
@@ -61,11 +63,8 @@ void Screen::skip(std::span<const std::uint8_t> output) {
   skipping_ = true;
   feed(output);
   skipping_ = false;
-  main_.erase_rows(0, rows(), {});
-  if (alternate_) alternate_->erase_rows(0, rows(), {});
   utf8_.reset();
   last_ = 0;
-  clusters_.clear();
   // What scrolls is at the bottom; what does not says where it draws.
   cursor_ = {bottom_ - 1, 0, false};
 }
@@ -356,8 +355,10 @@ void Screen::on_plain_control() {
       if (parser_.param(0) == 0) tabs_[static_cast<std::size_t>(cursor_.column)] = false;
       if (parser_.param(0) == 3) tabs_.assign(tabs_.size(), false);
       return;
-    case '@':
     case 'J':
+      if (skipping_ && parser_.param(0) == 2) grid().erase_rows(0, rows(), style_.erased());
+      [[fallthrough]];
+    case '@':
     case 'K':
     case 'L':
     case 'M':

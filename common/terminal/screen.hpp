@@ -33,8 +33,8 @@ class Screen {
 
   // Obeys output; a sequence or character may be cut anywhere between two pieces.
   void feed(std::span<const std::uint8_t> output);
-  // Obeys only what sets modes and attributes, which is much faster. What is shown is blank after
-  // it, until more output is fed.
+  // Obeys only what sets modes and attributes, which is much faster. What is shown is out of date
+  // after it, until enough output is fed that all of it is drawn anew or has scrolled away.
   void skip(std::span<const std::uint8_t> output);
   void resize(TerminalSize size);
 
@@ -58,6 +58,8 @@ class Screen {
   [[nodiscard]] TerminalSize size() const {
     return {static_cast<std::uint16_t>(main_.rows()), static_cast<std::uint16_t>(main_.columns())};
   }
+  // Neither in a sequence nor in a character: something may be put in between.
+  [[nodiscard]] bool between_characters() const { return parser_.in_text() && !utf8_.begun(); }
   [[nodiscard]] const ModeState& modes() const { return modes_; }
   [[nodiscard]] std::string_view title() const { return title_; }
   // The text of one cell, for tests and for looking at; empty for the tail of a wide character.

@@ -37,7 +37,7 @@ _ptyctl() {
                 return
                 ;;
             --socket | --json | --size | --cwd | --env | --stop-input | --stop-timeout | --scrollback | \
-                --on-drain | --lines | --grace | --signal | -s | --name | --remove) ((i++)) ;;
+                --restore | --on-drain | --lines | --grace | --signal | -s | --name | --remove) ((i++)) ;;
             -*) ;;
             *) [ -n "$verb" ] || verb=${COMP_WORDS[i]} ;;
         esac
@@ -55,6 +55,7 @@ _ptyctl() {
             ;;
         --json) words='pretty short off' ;;
         --on-drain) words='wait terminate' ;;
+        --restore) words='screen tail none' ;;
         --env)
             mapfile -t COMPREPLY < <(compgen -v -- "$current")
             return
@@ -68,7 +69,7 @@ _ptyctl() {
                 :*) words=$verbs ;;
                 new:-*) words="--detach --on-drain --queue $create $global" ;;
                 run:-*) words="--name $create $global" ;;
-                attach:-*) words="--read-only --steal $global" ;;
+                attach:-*) words="--read-only --steal --restore --no-restore $global" ;;
                 capture:-*) words="--lines $global" ;;
                 kill:-*) words="--signal $global" ;;
                 drain:-*) words="--grace --exit --no-block --cancel $global" ;;

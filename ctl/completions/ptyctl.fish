@@ -61,6 +61,8 @@ complete -c ptyctl -n '__fish_seen_subcommand_from new' -l queue -d 'If the daem
 complete -c ptyctl -n '__fish_seen_subcommand_from run' -l name -x -d 'Name of the session'
 complete -c ptyctl -n '__fish_seen_subcommand_from attach' -l read-only -d 'Only watch'
 complete -c ptyctl -n '__fish_seen_subcommand_from attach' -l steal -d 'Detach all other clients'
+complete -c ptyctl -n '__fish_seen_subcommand_from attach' -l restore -x -a 'screen tail none' -d 'What of the past is shown'
+complete -c ptyctl -n '__fish_seen_subcommand_from attach' -l no-restore -d 'Show nothing of the past'
 complete -c ptyctl -n '__fish_seen_subcommand_from capture' -l lines -x -d 'Only the last lines'
 complete -c ptyctl -n '__fish_seen_subcommand_from kill' -s s -l signal -x -a 'SIGTERM SIGHUP SIGINT SIGQUIT SIGKILL SIGUSR1 SIGUSR2 SIGSTOP SIGCONT SIGTSTP SIGWINCH' -d 'Name or number'
 complete -c ptyctl -n '__fish_seen_subcommand_from drain' -l grace -x -d 'How long sessions may take to finish'

@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   all.feed(input.first(cut));
   if (seed % 4 == 0) all.resize({columns, rows});
   Screen joined(all.size());
-  joined.feed(as_bytes(all.draw({.keep_history = seed % 2 == 0})));
+  joined.feed(as_bytes(all.draw({seed % 2 == 0, {}})));
   fuzz::require(all.difference(joined).empty());
   fuzz::in_pieces(input.subspan(cut), seed, [&](fuzz::Input piece) { all.feed(piece); });
   joined.feed(input.subspan(cut));

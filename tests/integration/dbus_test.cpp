@@ -235,7 +235,8 @@ TEST_F(DBus, AttachGivesAConnectionToTheSession) {
     const auto path = by_manager ? std::string(kPath) : "/org/ptyd1/session/" + id;
     const auto proxy = sdbus_compat::make_proxy(*connection, kName, path.c_str());
     const VariantMap options{{"rows", sdbus::Variant(std::uint16_t{33})},
-                             {"columns", sdbus::Variant(std::uint16_t{99})}};
+                             {"columns", sdbus::Variant(std::uint16_t{99})},
+                             {"restore", sdbus::Variant(std::string("tail"))}};
     sdbus::UnixFd fd;
     if (by_manager)
       proxy->callMethod("AttachSession")

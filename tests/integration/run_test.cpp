@@ -294,11 +294,13 @@ TEST(Run, AHostThatHangsIsKilled) {
 }
 
 // The same signal, to the host of a session that the daemon has started.
+// A signal that came just before bash was in `read` had its trap run only when that returned, which
+// was never: so it returns by itself.
 TEST(UnitStop, IsToldAtOnce) {
   Daemon daemon;
   auto client = daemon.connect();
   const auto session = create(
-      client, "job", bash("trap 'echo told' TERM; echo armed; until read -r x; do :; done; exit 4"),
+      client, "job", bash("trap 'echo told' TERM; echo armed; until read -t 1 -r x; do :; done; exit 4"),
       {{"stopTimeoutMs", 60'000}});
   ASSERT_TRUE(wait_printed(client, "job", "armed"));
   ASSERT_EQ(::kill(session.value("hostPid", 0), SIGTERM), 0);
@@ -317,7 +319,7 @@ TEST(UnitStop, IsToldToTheNextDaemonToo) {
   {
     auto client = daemon.connect();
     const auto session =
-        create(client, "job", bash("trap : TERM; echo armed; until read -r x; do :; done; exit 4"),
+        create(client, "job", bash("trap : TERM; echo armed; until read -t 1 -r x; do :; done; exit 4"),
                {{"stopTimeoutMs", 60'000}});
     id = session.value("id", "");
     ASSERT_TRUE(wait_printed(client, "job", "armed"));

@@ -155,6 +155,7 @@ class TestViewer {
 
   std::optional<Attached> attached;
   std::string restore, output;
+  std::string shown;  // both, as a terminal gets them
   std::uint64_t position = 0, missed = 0;
   int gaps = 0;
   std::optional<Ended> ended;
@@ -169,9 +170,13 @@ class TestViewer {
         attached = decode<Attached>(frame.payload);
         position = attached->position;
         break;
-      case FrameType::kRestore: restore = as_text(frame.payload); break;
+      case FrameType::kRestore:
+        restore += as_text(frame.payload);
+        shown += as_text(frame.payload);
+        break;
       case FrameType::kOutput:
         output += as_text(frame.payload);
+        shown += as_text(frame.payload);
         position += frame.payload.size();
         break;
       case FrameType::kGap: {

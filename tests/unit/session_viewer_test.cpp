@@ -8,6 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "common/scrollback.hpp"
+#include "common/terminal/screen.hpp"
 #include "tests/unit/session_driver.hpp"
 
 namespace ptyd::test {
@@ -252,6 +254,96 @@ TEST(SessionViewer, TheReplayBeginsWithAWholeLine) {
   EXPECT_EQ(second->restore, "");
 }
 
+// What a terminal of the session's size shows that has got `bytes`.
+ptyd::Screen terminal_after(std::string_view bytes, TerminalSize size = {24, 80}) {
+  ptyd::Screen screen(size);
+  screen.feed(as_bytes(bytes));
+  return screen;
+}
+
+// Once all of it has come.
+bool shows(TestViewer& viewer, const ptyd::Screen& expected) {
+  return viewer.read_until(
+      [&] { return expected.difference(terminal_after(viewer.shown)).empty(); });
+}
+
+PassClient of_size(std::uint16_t rows, std::uint16_t columns) {
+  PassClient client;
+  client.rows = rows;
+  client.columns = columns;
+  return client;
+}
+
+TEST(SessionViewer, AScreenIsShownAsItIs) {
+  SessionDriver daemon;
+  ASSERT_TRUE(daemon.start_bash(
+      gated("printf '\\033[?2004h\\033]2;title\\a'; seq 1 3000; printf "
+            "'\\033[1;31mred\\033[44m\\033[?1049h\\033[5;10Hfirst'; read x; printf '\\033[?1049lsecond'; "
+            "read x")));
+  auto first = daemon.attach(of_size(24, 80));
+  first->type("\n");
+  ASSERT_TRUE(first->wait_text("first"));
+  auto second = daemon.attach(of_size(24, 80));
+  EXPECT_TRUE(shows(*second, terminal_after(first->shown)));
+  EXPECT_EQ(second->output, "");
+  EXPECT_EQ(second->attached->position, first->position);
+  EXPECT_NE(second->restore.find("2500\r\n"), std::string::npos);  // for its history
+  second->type("\n");
+  ASSERT_TRUE(second->wait_text("second"));
+  ASSERT_TRUE(first->wait_text("second"));
+  EXPECT_EQ(terminal_after(first->shown).difference(terminal_after(second->shown)), "");
+  EXPECT_EQ(daemon.request(HostTerminate{})->error, 0U);
+}
+
+TEST(SessionViewer, AfterAFloodLongerThanTheScrollbackTheScreenIsExact) {
+  SessionDriver daemon;
+  auto spec = SessionDriver::spec_for({"/bin/bash", "-c",
+      gated("printf 'head\\033[?2004h\\033]2;title\\a\\033[3;20r\\033[31m\\033(0\\033[20H'; seq 1 500000; "
+            "printf done; read x")});
+  spec.scrollback = kMinScrollback;
+  ASSERT_TRUE(daemon.start(spec));
+  auto first = daemon.attach();
+  ASSERT_TRUE(first->wait_text("ready\r\n"));
+  first->type("\n");
+  ASSERT_TRUE(first->wait_text("500000\r\ndone"));
+  ASSERT_GT(first->position, 20 * kMinScrollback);
+  const auto expected =
+      terminal_after("ready\r\nhead\x1b[?2004h\x1b]2;title\a\x1b[3;20r\x1b[31m\x1b(0\x1b[20H" +
+                     expected_seq(500'000) + "done");
+  auto second = daemon.attach(of_size(24, 80));
+  EXPECT_TRUE(shows(*second, expected)) << terminal_after(second->shown).draw_lines(true);
+}
+
+// One that shows a terminal what it missed was left with the middle of some other screen.
+TEST(SessionViewer, ATerminalThatWasTooSlowIsDrawnAnew) {
+  SessionDriver daemon;
+  auto spec = SessionDriver::spec_for(
+      {"/bin/bash", "-c", gated("seq 1 500000; printf done; read x")});
+  spec.scrollback = kMinScrollback;
+  ASSERT_TRUE(daemon.start(spec));
+  auto fast = daemon.attach(of_size(24, 80));
+  auto slow = daemon.attach(of_size(24, 80));
+  ASSERT_TRUE(fast->wait_text("ready\r\n") || fast->restore.find("ready") != std::string::npos);
+  fast->type("\n");
+  ASSERT_TRUE(fast->wait_text("500000\r\ndone"));
+  ASSERT_TRUE(slow->read_until([&] { return slow->position >= fast->position; }));
+  ASSERT_GT(slow->gaps, 0);
+  const auto expected = terminal_after("ready\r\n" + expected_seq(500'000) + "done");
+  EXPECT_TRUE(shows(*slow, expected)) << terminal_after(slow->shown).draw_lines(true);
+}
+
+TEST(SessionViewer, ATerminalOfAnotherSizeIsShownTheScreenInItsSizeThenTheProgramIsTold) {
+  SessionDriver daemon;
+  ASSERT_TRUE(daemon.start_bash("trap 'stty size' WINCH; seq 1 30; while :; do read x; done"));
+  auto first = daemon.attach();
+  ASSERT_TRUE(first->wait_text("30\r\n"));
+  auto second = daemon.attach(of_size(10, 20));
+  EXPECT_TRUE(second->wait_text("10 20"));
+  EXPECT_EQ(terminal_after(second->shown, {10, 20}).draw_lines(false),
+            "23\n24\n25\n26\n27\n28\n29\n30\n10 20\n");
+  EXPECT_EQ(daemon.request(HostTerminate{})->error, 0U);
+}
+
 TEST(SessionViewer, AFullScreenProgramIsRestoredAndDrawsAnew) {
   SessionDriver daemon;
   ASSERT_TRUE(daemon.start_bash(
@@ -264,6 +356,7 @@ TEST(SessionViewer, AFullScreenProgramIsRestoredAndDrawsAnew) {
   PassClient client;
   client.rows = 24;
   client.columns = 80;
+  client.restore = Restore::kNone;
   auto second = daemon.attach(client);  // of the size that it has
   EXPECT_TRUE(second->wait_text("drawn 24 80"));
   EXPECT_EQ(second->restore, "\x1b[?1049h\x1b[2J\x1b[H\x1b[?2004h");
@@ -287,6 +380,7 @@ TEST(SessionViewer, AllOfAShortSessionIsShownAsItIs) {
   PassClient client;
   client.rows = 24;
   client.columns = 80;
+  client.restore = Restore::kTail;
   auto second = daemon.attach(client);
   ASSERT_TRUE(second->wait_text("first"));
   EXPECT_EQ(second->restore, "");

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "ctl/detach_keys.hpp"
+#include "common/terminal/detach_keys.hpp"
 
 namespace ptyd {
 namespace {

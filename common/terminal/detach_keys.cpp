@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "ctl/detach_keys.hpp"
+#include "common/terminal/detach_keys.hpp"
 
 #include <charconv>
 #include <string_view>

@@ -59,6 +59,7 @@ enum class FrameType : std::uint8_t {
   kHostDetach = 77,
   kHostNotice = 78,
   kDone = 79,
+  kHostCapture = 80,
 };
 
 struct Frame {

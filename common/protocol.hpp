@@ -138,9 +138,10 @@ struct TerminalBack {
   static constexpr FrameType kType = FrameType::kTerminalBack;
   std::uint8_t at_line_start = 0;  // the last thing written was the end of a line
   std::string undo;                // to be written: takes the session's modes back
+  std::uint32_t shown = 0;         // how many SHOWs were obeyed or overtaken by another
   template <typename F>
   void fields(F&& f) {
-    f(at_line_start), f(undo);
+    f(at_line_start), f(undo), f(shown);
   }
 };
 
@@ -362,6 +363,16 @@ struct HostDetach {
   template <typename F>
   void fields(F&& f) {
     f(request);
+  }
+};
+// The screen as text. DONE brings it in a memfd that is made as a scrollback is.
+struct HostCapture {
+  static constexpr FrameType kType = FrameType::kHostCapture;
+  std::uint32_t request = 0;
+  std::uint8_t with_style = 0;  // as SGR sequences
+  template <typename F>
+  void fields(F&& f) {
+    f(request), f(with_style);
   }
 };
 struct Done {

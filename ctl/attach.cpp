@@ -82,6 +82,8 @@ class Attachment {
   Hands hands_ = Hands::kOwn;
   bool may_give_ = false;
   int detach_status_ = kSucceeded;
+  std::uint32_t shows_sent_ = 0;
+  std::string last_shown_;
   bool hurry_ = false;  // what is still to be written no longer matters
   std::string name_;
   std::string last_line_;
@@ -208,9 +210,12 @@ void Attachment::on_terminal_taken(const Frame& frame) {
 }
 
 void Attachment::on_terminal_back(const Frame& frame) {
-  const auto back = decode<TerminalBack>(frame.payload);
+  auto back = decode<TerminalBack>(frame.payload);
   if (hands_ != Hands::kGiven || !back) return;
   hands_ = Hands::kOwn;
+  // Told too late to be shown in between.
+  if (back->shown < shows_sent_) back->undo += "\r\n" + last_shown_ + "\r\n";
+  if (back->shown < shows_sent_) back->at_line_start = 1;
   screen_.take_back(*back);
 }
 
@@ -254,7 +259,10 @@ void Attachment::on_notice(const Frame& frame) {
 
 void Attachment::notify(const std::string& line, AttachScreen::Urgency urgency) {
   if (hands_ == Hands::kOwn) return screen_.notify(line, urgency);
-  if (channel_ != nullptr) channel_->send(FrameType::kShow, encode(screen_.notice(line, urgency)));
+  if (channel_ == nullptr) return;
+  channel_->send(FrameType::kShow, encode(screen_.notice(line, urgency)));
+  ++shows_sent_;
+  last_shown_ = line;
 }
 
 void Attachment::on_typed(std::span<const std::uint8_t> bytes) {

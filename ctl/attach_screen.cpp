@@ -77,7 +77,7 @@ void AttachScreen::take_back(const TerminalBack& back) {
   at_line_start_ = back.at_line_start != 0;
 }
 
-void AttachScreen::take_back_from_the_dead() { take_back({0, ModeState::undo_all()}); }
+void AttachScreen::take_back_from_the_dead() { take_back({0, ModeState::undo_all(), 0}); }
 
 void AttachScreen::put(std::string_view bytes) { stream_.write(as_bytes(bytes)); }
 

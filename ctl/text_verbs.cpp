@@ -5,9 +5,11 @@
 #include <memory>
 #include <system_error>
 
+#include "common/terminal/screen.hpp"
 #include "common/text.hpp"
 #include "ctl/cli.hpp"
 #include "ctl/connection.hpp"
+#include "ctl/session_view.hpp"
 
 namespace ptyd {
 namespace {
@@ -65,18 +67,62 @@ int run_send(const GlobalOptions& global, const SendOptions& options) {
   });
 }
 
-int run_capture(const GlobalOptions& global, const std::string& session, std::uint32_t lines) {
+struct CaptureOptions {
+  std::string session;
+  std::uint32_t lines = 0;
+  bool screen = false;
+  bool text = false;
+  bool colour = false;
+};
+
+// The output as a terminal of the session's size would have shown it, were it high enough.
+std::string as_terminal_text(const Bytes& output, TerminalSize size, bool colour) {
+  Screen screen(is_valid(size) ? size : TerminalSize{});
+  std::string text;
+  screen.set_on_line(
+      [&text](std::string_view line, bool wrapped) { text.append(line).append(wrapped ? "" : "\n"); },
+      colour);
+  screen.feed(output);
+  return text + screen.draw_lines(colour);
+}
+
+std::string_view last_lines(std::string_view text, std::uint32_t lines) {
+  auto start = text.size();
+  for (; lines > 0 && start > 0; --lines) {
+    const auto end_before = text.rfind('\n', start - 1);
+    const auto newline = end_before == 0 || end_before == std::string_view::npos
+                             ? std::string_view::npos
+                             : text.rfind('\n', end_before - 1);
+    start = newline == std::string_view::npos ? 0 : newline + 1;
+  }
+  return text.substr(start);
+}
+
+int run_capture(const GlobalOptions& global, const CaptureOptions& options) {
   return with_connection(global, [&](Connection& connection) {
-    int status = kSucceeded;
-    Connection::Request request{"capture", {{"session", session}}};
-    if (lines > 0) request.params["lines"] = lines;
-    request.on_item = [&status](const Json&, std::span<const std::uint8_t> body) {
-      if (status == kSucceeded) status = print(body);
+    Connection::Request request{"capture", {{"session", options.session}}};
+    TerminalSize size;
+    if (options.text) {
+      const auto reply = connection.call({"status", {{"session", options.session}}});
+      size = {static_cast<std::uint16_t>(number_of(reply.result, "rows")),
+              static_cast<std::uint16_t>(number_of(reply.result, "columns"))};
+    } else if (options.lines > 0) {
+      request.params["lines"] = options.lines;
+    }
+    if (options.screen) request.params["screen"] = true;
+    if (options.screen && options.colour) request.params["colour"] = true;
+    Bytes output;
+    request.on_item = [&output](const Json&, std::span<const std::uint8_t> body) {
+      output.insert(output.end(), body.begin(), body.end());
     };
     const auto reply = connection.call(request);
-    if (!reply.failure) return status;
-    print_error(reply.failure->message);
-    return kFailed;
+    if (reply.failure) {
+      print_error(reply.failure->message);
+      return kFailed;
+    }
+    if (!options.text) return print(output);
+    const auto text = as_terminal_text(output, size, options.colour);
+    return print(as_bytes(options.lines > 0 ? last_lines(text, options.lines) : text));
   });
 }
 
@@ -115,20 +161,20 @@ void add_send(CLI::App& app, Cli& cli) {
 }
 
 void add_capture(CLI::App& app, Cli& cli) {
-  struct CaptureOptions {
-    std::string session;
-    std::uint32_t lines = 0;
-  };
   auto options = std::make_shared<CaptureOptions>();
-  auto* verb = app.add_subcommand("capture", "Print what a session has printed, as raw bytes");
+  auto* verb = app.add_subcommand("capture", "Print what a session has printed or shows");
+  verb->footer("Without --screen and --text it is what the session has printed, as raw bytes.");
   add_session_argument(*verb, options->session);
   verb->add_option("--lines", options->lines, "Only the last lines")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  auto* screen = verb->add_flag("--screen", options->screen, "What its terminal shows, as text");
+  verb->add_flag("--text", options->text, "All that it has printed, as text")->excludes(screen);
+  verb->add_flag("--colour,--color", options->colour, "With colours and attributes");
   verb->callback([&cli, options] {
-    cli.action = [&cli, options] {
-      return run_capture(cli.options, options->session, options->lines);
-    };
+    if (options->colour && !options->screen && !options->text)
+      throw_usage("--colour goes with --screen or --text; raw bytes have all colours");
+    cli.action = [&cli, options] { return run_capture(cli.options, *options); };
   });
 }
 

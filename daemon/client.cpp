@@ -241,9 +241,12 @@ void Client::send(Params& params, const Message& message, const Pending& pending
 
 void Client::capture(Params& params, const Message&, const Pending& pending) {
   const auto session = params.required_text("session");
-  const auto lines = params.number("lines").value_or(0);
+  CaptureOptions options;
+  options.lines = static_cast<std::uint32_t>(params.number("lines").value_or(0));
+  options.screen = params.flag("screen");
+  options.style = params.flag("colour");
   if (auto good = params.finish(); !good) return pending.fail(good.error());
-  core_.sessions.capture(caller_, session, static_cast<std::uint32_t>(lines),
+  core_.sessions.capture(caller_, session, options,
                          [pending](const Result<Bytes>& captured) {
                            captured ? pending.reply_bytes(*captured)
                                     : pending.fail(captured.error());

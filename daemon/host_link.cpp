@@ -64,6 +64,13 @@ void HostLink::resize(TerminalSize size, Answer answer) {
 
 void HostLink::detach(Answer answer) { ask(HostDetach{0}, std::move(answer)); }
 
+void HostLink::capture(bool with_style, const std::function<void(Result<UniqueFd>)>& done) {
+  ask(HostCapture{0, with_style ? std::uint8_t{1} : std::uint8_t{0}},
+      [this, done](const Result<std::uint32_t>& answer) {
+        answer ? done(channel_->take_fd()) : done(answer.error());
+      });
+}
+
 template <typename Request>
 void HostLink::ask(Request request, Answer answer) {
   if (unanswered_.size() >= kMaxUnanswered) {

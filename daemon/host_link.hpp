@@ -50,6 +50,8 @@ class HostLink {
   void terminate(std::chrono::milliseconds timeout, Answer answer);
   void resize(TerminalSize size, Answer answer);
   void detach(Answer answer);
+  // The screen as text, as ScrollbackReader reads it; of a host that is not trusted.
+  void capture(bool with_style, const std::function<void(Result<UniqueFd>)>& done);
 
  private:
   struct Unanswered {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <utility>
 
+#include "common/terminal/screen.hpp"
 #include "common/session_name.hpp"
 #include "daemon/log.hpp"
 #include "daemon/session_host.hpp"
@@ -24,6 +25,14 @@ std::string read_boot_id() {
 }
 
 // The last `lines` lines; a last line without its end counts.
+// Of a session whose host is gone, as far as its last output tells.
+Bytes screen_of(const Bytes& output, TerminalSize size, bool style) {
+  Screen screen(is_valid(size) ? size : TerminalSize{});
+  screen.feed(output);
+  const auto text = screen.draw_lines(style);
+  return {text.begin(), text.end()};
+}
+
 void keep_last_lines(Bytes& bytes, std::uint32_t lines) {
   if (lines == 0 || bytes.empty()) return;
   auto start = bytes.size() - (bytes.back() == '\n' ? 1U : 0U);
@@ -328,10 +337,40 @@ void SessionManager::kill(const Caller& caller, std::string_view reference, int 
   });
 }
 
-void SessionManager::capture(const Caller& caller, std::string_view reference, std::uint32_t lines,
-                             Completion<Bytes> done) {
+void SessionManager::capture(const Caller& caller, std::string_view reference,
+                             const CaptureOptions& options, Completion<Bytes> done) {
   auto found = registry_.find(caller, reference);
   if (!found) return done(found.error());
+  const auto& session = *found;
+  if (!options.screen || !session->living()) {
+    return capture_by(
+        [scrollback = session->scrollback, folder = store_.folder(), id = session->id(), options,
+         size = session->size] {
+          auto bytes =
+              scrollback ? scrollback->tail(kMaxCapture).bytes : Store::load_scrollback(folder, id);
+          return options.screen ? screen_of(bytes, size, options.style) : bytes;
+        },
+        options.lines, std::move(done));
+  }
+  with_link(session, [this, options, done = std::move(done)](Result<HostLink*> link) {
+    if (!link) return done(link.error());
+    (*link)->capture(options.style, [this, options, done](Result<UniqueFd> screen) {
+      if (!screen) return done(screen.error());
+      // std::function must be copyable.
+      const auto memory = std::make_shared<UniqueFd>(std::move(*screen));
+      capture_by(
+          [memory] {
+            std::error_code error;
+            const auto reader = ScrollbackReader::open(std::move(*memory), error);
+            return reader ? reader->tail(kMaxCapture).bytes : Bytes();
+          },
+          options.lines, done);
+    });
+  });
+}
+
+void SessionManager::capture_by(std::function<Bytes()> read, std::uint32_t lines,
+                                Completion<Bytes> done) {
   if (captures_ >= kMaxCaptures)
     return done(Error{ErrorCode::kLimit, "too many captures are under way"});
   ++captures_;
@@ -342,14 +381,9 @@ void SessionManager::capture(const Caller& caller, std::string_view reference, s
     keep_last_lines(bytes, lines);
     done(std::move(bytes));
   };
-  const auto scrollback = (*found)->scrollback;
   auto bytes = std::make_shared<Bytes>();
-  reader_.post(
-      [scrollback, bytes, folder = store_.folder(), id = (*found)->id()] {
-        *bytes =
-            scrollback ? scrollback->tail(kMaxCapture).bytes : Store::load_scrollback(folder, id);
-      },
-      [bytes, finish] { finish(std::move(*bytes)); });
+  reader_.post([bytes, read = std::move(read)] { *bytes = read(); },
+               [bytes, finish] { finish(std::move(*bytes)); });
 }
 
 void SessionManager::wait(const Caller& caller, std::string_view reference,

@@ -40,6 +40,12 @@ class SessionObserver {
   virtual void on_queue_changed(const QueueEntry&, bool /*removed*/) {}
 };
 
+struct CaptureOptions {
+  std::uint32_t lines = 0;  // the last ones; 0: all
+  bool screen = false;      // what the terminal shows, as text; else the scrollback, as it was printed
+  bool style = false;       // with the screen's colours and attributes
+};
+
 struct AttachOptions {
   bool read_only = false;
   bool steal = false;
@@ -118,8 +124,8 @@ class SessionManager {
   void detach(const Caller& caller, std::string_view reference, Completion<std::uint32_t> done);
   void send_input(const Caller& caller, std::string_view reference,
                   std::span<const std::uint8_t> data, Completion<Nothing> done);
-  // The last `lines` lines of the scrollback, or with 0 all of it; at most kMaxCapture bytes.
-  void capture(const Caller& caller, std::string_view reference, std::uint32_t lines,
+  // At most kMaxCapture bytes.
+  void capture(const Caller& caller, std::string_view reference, const CaptureOptions& options,
                Completion<Bytes> done);
   void resize(const Caller& caller, std::string_view reference, TerminalSize size,
               Completion<Nothing> done);
@@ -239,6 +245,9 @@ class SessionManager {
   std::vector<SessionObserver*> observers_;
   std::map<std::string, std::unique_ptr<Host>> hosts_;  // by session id
   std::map<std::string, std::vector<Waiter>> waiters_;
+  // Does `read`, which may block, on a thread.
+  void capture_by(std::function<Bytes()> read, std::uint32_t lines, Completion<Bytes> done);
+
   std::size_t captures_ = 0;
   bool replaying_ = false;
   std::set<std::string> replays_;  // from the queue, being started

@@ -161,6 +161,7 @@ void Host::on_frame(const Frame& frame) {
     case FrameType::kHostTerminate: return on_terminate(frame);
     case FrameType::kHostResize: return on_resize(frame);
     case FrameType::kHostDetach: return on_detach(frame);
+    case FrameType::kHostCapture: return on_capture(frame);
     case FrameType::kHostNotice: return relay_->notice(frame.payload);
     case FrameType::kRelease: released_ = phase_ == Phase::kEnded; return quit_if_done();
     default: return;  // of a newer daemon, and nothing that this session needs
@@ -232,6 +233,15 @@ void Host::on_resize(const Frame& frame) {
 void Host::on_detach(const Frame& frame) {
   const auto detach = decode<HostDetach>(frame.payload);
   if (detach) answer(detach->request, 0, relay_->detach_all());
+}
+
+void Host::on_capture(const Frame& frame) {
+  const auto capture = decode<HostCapture>(frame.payload);
+  if (!capture) return;
+  std::error_code error;
+  auto memory = relay_->capture(capture->with_style != 0, error);
+  if (!memory) return answer(capture->request, error ? error.value() : EMFILE);
+  link_.send(Done{capture->request, 0, 0}, std::move(memory));
 }
 
 void Host::answer(std::uint32_t request, int error, std::uint32_t value) {

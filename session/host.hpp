@@ -62,6 +62,7 @@ class Host {
   void on_terminate(const Frame& frame);
   void on_resize(const Frame& frame);
   void on_detach(const Frame& frame);
+  void on_capture(const Frame& frame);
   void answer(std::uint32_t request, int error, std::uint32_t value = 0);
   void mark_status();
   void send_status();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "session/relay.hpp"
 
+#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -211,6 +212,19 @@ std::uint64_t Relay::replay_start(const ModeState& modes) const {
   const auto newline = std::find(bytes.begin(), bytes.end(), '\n');
   return newline == bytes.end() ? start
                                 : start + static_cast<std::uint64_t>(newline - bytes.begin()) + 1;
+}
+
+UniqueFd Relay::capture(bool with_style, std::error_code& error) {
+  const auto text = follower_.screen().draw_lines(with_style);
+  auto memory = Scrollback::create(text.size(), error);
+  if (!memory) return {};
+  for (std::size_t done = 0; done < text.size();) {
+    const auto area = memory->write_area();
+    const auto size = text.copy(reinterpret_cast<char*>(area.data()), area.size(), done);
+    memory->commit(size);
+    done += size;
+  }
+  return UniqueFd(::fcntl(memory->fd(), F_DUPFD_CLOEXEC, 3));
 }
 
 void Relay::begin_drain() {

@@ -47,6 +47,8 @@ class Relay {
   // False, and nothing is typed, when the terminal's queue has no room for all of it.
   bool type(std::span<const std::uint8_t> bytes);
   void resize(TerminalSize size);
+  // What is shown, see Screen::draw_lines(), in a sealed memfd.
+  [[nodiscard]] UniqueFd capture(bool with_style, std::error_code& error);
   std::uint32_t detach_all() { return viewers_.detach_all("requested"); }
   void notice(std::span<const std::uint8_t> payload) { viewers_.notice(payload); }
 

@@ -119,6 +119,7 @@ void Viewer::on_frame(const Frame& frame) {
     case FrameType::kTerminal: return take_terminal();
     case FrameType::kShow: {
       show_ = decode<Show>(frame.payload);
+      ++shows_;
       return pump();
     }
     default: return refuse("not a frame for an attached client");
@@ -332,7 +333,7 @@ void Viewer::give_back() {
   if (!terminal_) return;
   const bool all = caught_up() && terminal_queue_.empty();
   const TerminalBack back{terminal_->at_line_start() ? std::uint8_t{1} : std::uint8_t{0},
-                          owner_.undo(all)};
+                          owner_.undo(all), show_ ? shows_ - 1 : shows_};
   terminal_.reset();
   enqueue(FrameType::kTerminalBack, encode(back));
 }

@@ -157,6 +157,7 @@ class Viewer {
   UniqueFd offered_;            // came with bytes whose frame is not complete
   std::string terminal_queue_;  // what is not output, for the terminal that is given or awaited
   std::optional<Show> show_;    // waits for a place; the last one wins
+  std::uint32_t shows_ = 0;     // that came
   bool want_write_ = false;
   std::optional<ExitResult> result_;
 

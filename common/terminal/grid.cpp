@@ -40,7 +40,7 @@ std::span<Cell> Grid::write(int row, int column, int size) {
   return {all + column, static_cast<std::size_t>(size)};
 }
 
-void Grid::erase(int row, int from, int to, const Style& style) {
+void Grid::erase(int row, int from, int to, const CellStyle& style) {
   auto& found = at(row);
   if (to == columns_) found.wrapped = false;
   if (!found.cells && style.is_plain()) return;
@@ -50,7 +50,7 @@ void Grid::erase(int row, int from, int to, const Style& style) {
   std::fill(all + from, all + to, Cell{' ', style});
 }
 
-void Grid::clear(Row& row, const Style& style) {
+void Grid::clear(Row& row, const CellStyle& style) {
   row.wrapped = false;
   row.has_wide = false;
   if (!row.cells && style.is_plain()) return;
@@ -58,14 +58,14 @@ void Grid::clear(Row& row, const Style& style) {
   std::fill(all, all + columns_, Cell{' ', style});
 }
 
-void Grid::erase_rows(int from, int to, const Style& style) {
+void Grid::erase_rows(int from, int to, const CellStyle& style) {
   for (int row = from; row < to; ++row) {
     if (style.is_plain()) at(row).cells.reset();
     clear(at(row), style);
   }
 }
 
-void Grid::insert(int row, int column, int count, const Style& style) {
+void Grid::insert(int row, int column, int count, const CellStyle& style) {
   auto& found = at(row);
   auto* const all = cells(found);
   count = std::min(count, columns_ - column);
@@ -75,7 +75,7 @@ void Grid::insert(int row, int column, int count, const Style& style) {
   std::fill(all + column, all + column + count, Cell{' ', style});
 }
 
-void Grid::remove(int row, int column, int count, const Style& style) {
+void Grid::remove(int row, int column, int count, const CellStyle& style) {
   auto& found = at(row);
   auto* const all = cells(found);
   count = std::min(count, columns_ - column);
@@ -86,7 +86,7 @@ void Grid::remove(int row, int column, int count, const Style& style) {
   found.wrapped = false;
 }
 
-void Grid::scroll_up(int top, int bottom, int count, const Style& style) {
+void Grid::scroll_up(int top, int bottom, int count, const CellStyle& style) {
   count = std::min(count, bottom - top);
   if (count <= 0) return;
   if (top == 0 && bottom == rows()) {
@@ -97,7 +97,7 @@ void Grid::scroll_up(int top, int bottom, int count, const Style& style) {
   for (int row = bottom - count; row < bottom; ++row) clear(at(row), style);
 }
 
-void Grid::scroll_down(int top, int bottom, int count, const Style& style) {
+void Grid::scroll_down(int top, int bottom, int count, const CellStyle& style) {
   count = std::min(count, bottom - top);
   if (count <= 0) return;
   for (int row = bottom - 1; row >= top + count; --row) std::swap(at(row), at(row - count));

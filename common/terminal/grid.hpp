@@ -19,7 +19,7 @@ struct Cell {
   static constexpr char32_t kValue = kWide - 1;
 
   char32_t content = ' ';
-  Style style;
+  CellStyle style;
 
   [[nodiscard]] bool wide() const { return (content & kWide) != 0; }
   [[nodiscard]] bool tail() const { return (content & kTail) != 0; }
@@ -49,13 +49,13 @@ class Grid {
   // Some of the row's cells are wide now.
   void note_wide(int row) { at(row).has_wide = true; }
 
-  void erase(int row, int from, int to, const Style& style);
-  void erase_rows(int from, int to, const Style& style);
-  void insert(int row, int column, int count, const Style& style);
-  void remove(int row, int column, int count, const Style& style);
+  void erase(int row, int from, int to, const CellStyle& style);
+  void erase_rows(int from, int to, const CellStyle& style);
+  void insert(int row, int column, int count, const CellStyle& style);
+  void remove(int row, int column, int count, const CellStyle& style);
   // Rows from `top` up to, but not with, `bottom`.
-  void scroll_up(int top, int bottom, int count, const Style& style);
-  void scroll_down(int top, int bottom, int count, const Style& style);
+  void scroll_up(int top, int bottom, int count, const CellStyle& style);
+  void scroll_down(int top, int bottom, int count, const CellStyle& style);
 
   // Cuts or adds on the right and at the bottom.
   void resize(TerminalSize size);
@@ -82,7 +82,7 @@ class Grid {
   Cell* cells(Row& row);
   // No wide character is at once left and right of `column`.
   void part(Row& row, int column);
-  void clear(Row& row, const Style& style);
+  void clear(Row& row, const CellStyle& style);
 
   int columns_;
   std::size_t first_ = 0;  // the index of row 0: to scroll all rows moves none

@@ -28,6 +28,33 @@ constexpr char32_t kGraphics[] = {
     U'⎻', U'─', U'⎼', U'⎽', U'├', U'┤', U'┴', U'┬', U'│', U'≤', U'≥', U'π', U'≠', U'£', U'·'};
 constexpr char32_t kFirstGraphic = '`';
 
+constexpr std::uint8_t kReset[] = {0x1b, '[', '0', 'm'};
+constexpr std::uint8_t kShortReset[] = {0x1b, '[', 'm'};
+
+// Where the last SGR sequence begins that is a reset, if it is near the end; else 0. An escape
+// character begins a sequence wherever it stands.
+std::size_t find_last_reset(std::span<const std::uint8_t> output) {
+  constexpr std::size_t kNear = 8 * 1024;
+  const auto near = output.last(std::min(output.size(), kNear));
+  const auto find = [&near](const auto& reset) {
+    return std::find_end(near.begin(), near.end(), std::begin(reset), std::end(reset));
+  };
+  const auto found = find(kReset);
+  const auto found_short = find(kShortReset);
+  auto last = found == near.end() ? near.begin() : found;
+  if (found_short != near.end()) last = std::max(last, found_short);
+  if (last == near.begin()) return 0;
+  return output.size() - near.size() + static_cast<std::size_t>(last - near.begin());
+}
+
+// Where an SGR sequence ends that begins at `at`; `at` itself when none does that is whole.
+const std::uint8_t* end_of_style(const std::uint8_t* at, const std::uint8_t* end) {
+  if (end - at < 3 || at[0] != ControlParser::kEscapeByte || at[1] != '[') return at;
+  const auto* final = at + 2;
+  while (final != end && ((*final >= '0' && *final <= '9') || *final == ';')) ++final;
+  return final != end && *final == 'm' ? final + 1 : at;
+}
+
 bool is_printed_ascii(std::uint8_t byte) { return byte >= 0x20 && byte < 0x7f; }
 
 }  // namespace
@@ -61,7 +88,12 @@ void Screen::feed(std::span<const std::uint8_t> output) {
 
 void Screen::skip(std::span<const std::uint8_t> output) {
   skipping_ = true;
-  feed(output);
+  // Attributes from before the last reset are of no account.
+  const auto last_reset = find_last_reset(output);
+  styles_count_ = false;
+  feed(output.first(last_reset));
+  styles_count_ = true;
+  feed(output.subspan(last_reset));
   skipping_ = false;
   utf8_.reset();
   last_ = 0;
@@ -72,6 +104,15 @@ void Screen::skip(std::span<const std::uint8_t> output) {
 // ---- text ----
 
 const std::uint8_t* Screen::skip_text(const std::uint8_t* at, const std::uint8_t* end) {
+  while (at != end) {
+    const auto* const text = skip_plain_text(at, end);
+    at = styles_count_ ? text : end_of_style(text, end);
+    if (at == text) break;
+  }
+  return at;
+}
+
+const std::uint8_t* Screen::skip_plain_text(const std::uint8_t* at, const std::uint8_t* end) {
   const auto find = [](const std::uint8_t* from, const std::uint8_t* to, std::uint8_t byte) {
     return static_cast<const std::uint8_t*>(
         std::memchr(from, byte, static_cast<std::size_t>(to - from)));
@@ -595,7 +636,7 @@ void Screen::align() {
   last_ = 0;
   if (skipping_) return;
   for (int row = 0; row < rows(); ++row)
-    for (auto& cell : grid().write(row, 0, columns())) cell = {U'E', Style()};
+    for (auto& cell : grid().write(row, 0, columns())) cell = {U'E', CellStyle()};
 }
 
 void Screen::soft_reset() {

@@ -38,10 +38,13 @@ class Screen {
   void skip(std::span<const std::uint8_t> output);
   void resize(TerminalSize size);
 
-  // Is called with each line that leaves the main screen at the top, drawn like draw_lines().
-  // Empty again: no more.
+  // Is called with each line that leaves the main screen at the top, drawn like draw_lines(). One
+  // that is wrapped goes on in the next.
   using OnLine = std::function<void(std::string_view line, bool wrapped)>;
-  void set_on_line(OnLine on_line) { on_line_ = std::move(on_line); }
+  void set_on_line(OnLine on_line, bool with_style = true) {
+    on_line_ = std::move(on_line);
+    style_of_lines_ = with_style;
+  }
 
   struct DrawOptions {
     // What the viewer's terminal has shown before is moved into its history, then these lines
@@ -83,7 +86,7 @@ class Screen {
   };
   struct Saved {
     Cursor cursor;
-    Style style;
+    CellStyle style;
     Charsets charsets;
     bool origin = false;
     friend bool operator==(const Saved&, const Saved&) = default;
@@ -92,6 +95,7 @@ class Screen {
   // text
   const std::uint8_t* feed_text(const std::uint8_t* at, const std::uint8_t* end);
   const std::uint8_t* skip_text(const std::uint8_t* at, const std::uint8_t* end);
+  const std::uint8_t* skip_plain_text(const std::uint8_t* at, const std::uint8_t* end);
   const std::uint8_t* print_ascii(const std::uint8_t* at, const std::uint8_t* end);
   void feed_utf8(std::uint8_t byte);
   void print(char32_t character);
@@ -145,7 +149,9 @@ class Screen {
 
   // drawing
   [[nodiscard]] int used_columns(const Grid& grid, int row, bool with_style) const;
-  void draw_row(std::string& out, const Grid& grid, int row, int columns, Style& style) const;
+  // A row without the blanks at its end.
+  [[nodiscard]] std::string draw_line(const Grid& grid, int row, bool with_style) const;
+  void draw_row(std::string& out, const Grid& grid, int row, int columns, CellStyle& style) const;
   [[nodiscard]] std::string draw_grid(const Grid& grid) const;
   [[nodiscard]] std::string draw_saved(const Grid& grid, const Saved& saved) const;
   void draw_cursor(std::string& out, const Grid& grid, const Cursor& cursor, int first_row) const;
@@ -156,7 +162,7 @@ class Screen {
   Grid main_;
   std::unique_ptr<Grid> alternate_;  // while it is shown
   Cursor cursor_;
-  Style style_;
+  CellStyle style_;
   Charsets charsets_;
   std::array<Saved, 2> saved_;  // of the main and the alternate screen
   bool origin_ = false;
@@ -174,8 +180,10 @@ class Screen {
   std::vector<std::u32string> clusters_;  // characters that others were combined with
   std::size_t cluster_limit_ = 0;         // when they are collected
   bool skipping_ = false;
+  bool styles_count_ = true;  // while skipping
   std::uint64_t fed_ = 0;
   OnLine on_line_;
+  bool style_of_lines_ = true;
 };
 
 }  // namespace ptyd

@@ -18,7 +18,7 @@ void append_position(std::string& out, int row, int column) {
   out.append(std::to_string(column + 1)) += 'H';
 }
 
-void change_style(std::string& out, Style& from, const Style& to) {
+void change_style(std::string& out, CellStyle& from, const CellStyle& to) {
   if (from == to) return;
   append_sgr(out, to);
   from = to;
@@ -56,7 +56,7 @@ std::string Screen::draw(const DrawOptions& options) const {
 
 std::string Screen::draw_grid(const Grid& grid) const {
   std::string out(kClear);
-  Style style;
+  CellStyle style;
   for (int row = 0; row < grid.rows(); ++row) {
     const int used = used_columns(grid, row, true);
     if (used == 0) continue;
@@ -78,7 +78,7 @@ int Screen::used_columns(const Grid& grid, int row, bool with_style) const {
 }
 
 void Screen::draw_row(std::string& out, const Grid& grid, int row, int columns,
-                      Style& style) const {
+                      CellStyle& style) const {
   for (const auto& cell : grid.row(row).first(static_cast<std::size_t>(columns))) {
     if (cell.tail()) continue;
     change_style(out, style, cell.style);
@@ -158,33 +158,34 @@ void Screen::draw_settings(std::string& out) const {
   if (reverse_screen_) out += "\x1b[?5h";
 }
 
-void Screen::tell_line(int row) {
+std::string Screen::draw_line(const Grid& grid, int row, bool with_style) const {
   std::string line;
-  Style style;
-  draw_row(line, main_, row, used_columns(main_, row, true), style);
-  change_style(line, style, {});
-  on_line_(line, main_.wrapped(row));
+  const int used = used_columns(grid, row, with_style);
+  if (with_style) {
+    CellStyle style;
+    draw_row(line, grid, row, used, style);
+    change_style(line, style, {});
+  } else {
+    for (const auto& cell : grid.row(row).first(static_cast<std::size_t>(used)))
+      if (!cell.tail()) append_content(line, cell);
+  }
+  return line;
+}
+
+void Screen::tell_line(int row) {
+  on_line_(draw_line(main_, row, style_of_lines_), main_.wrapped(row));
 }
 
 std::string Screen::draw_lines(bool with_style) const {
   std::string out;
   std::size_t blank_lines = 0;
   for (int row = 0; row < rows(); ++row) {
-    const int used = used_columns(grid(), row, with_style);
-    if (used == 0) {
+    const auto line = draw_line(grid(), row, with_style);
+    if (line.empty()) {
       ++blank_lines;
       continue;
     }
-    out.append(std::exchange(blank_lines, 0), '\n');
-    if (with_style) {
-      Style style;
-      draw_row(out, grid(), row, used, style);
-      change_style(out, style, {});
-    } else {
-      for (const auto& cell : grid().row(row).first(static_cast<std::size_t>(used)))
-        if (!cell.tail()) append_content(out, cell);
-    }
-    out += '\n';
+    out.append(std::exchange(blank_lines, 0), '\n').append(line) += '\n';
   }
   return out;
 }

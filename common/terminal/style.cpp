@@ -38,9 +38,9 @@ struct FlagCode {
   std::uint8_t on, off;
 };
 constexpr FlagCode kFlagCodes[] = {
-    {Style::kBold, 1, 22},   {Style::kFaint, 2, 22},  {Style::kItalic, 3, 23},
-    {Style::kBlink, 5, 25},  {Style::kInverse, 7, 27}, {Style::kHidden, 8, 28},
-    {Style::kStrike, 9, 29}, {Style::kOverline, 53, 55},
+    {CellStyle::kBold, 1, 22},   {CellStyle::kFaint, 2, 22},  {CellStyle::kItalic, 3, 23},
+    {CellStyle::kBlink, 5, 25},  {CellStyle::kInverse, 7, 27}, {CellStyle::kHidden, 8, 28},
+    {CellStyle::kStrike, 9, 29}, {CellStyle::kOverline, 53, 55},
 };
 
 void append_number(std::string& out, unsigned number) {
@@ -77,7 +77,7 @@ void append_colour(std::string& out, Colour colour, unsigned base) {
 
 }  // namespace
 
-void Style::apply(const ControlParser& parser) {
+void CellStyle::apply(const ControlParser& parser) {
   for (std::size_t i = 0; i < parser.count(); ++i) {
     const auto code = parser.param(i);
     const bool alone = !parser.joined(i + 1);
@@ -88,7 +88,7 @@ void Style::apply(const ControlParser& parser) {
       if (code == entry.on) flags = static_cast<std::uint16_t>(flags | entry.flag);
     }
     if (code == 0) {
-      *this = Style();
+      *this = CellStyle();
     } else if (code == 4) {
       underline = alone ? std::uint16_t{1} : std::min(parser.param(i + 1), kMaxUnderline);
     } else if (code == 6) {
@@ -122,7 +122,7 @@ void Style::apply(const ControlParser& parser) {
   }
 }
 
-void append_sgr(std::string& out, const Style& style) {
+void append_sgr(std::string& out, const CellStyle& style) {
   out += "\x1b[0";
   for (const auto& entry : kFlagCodes) {
     if ((style.flags & entry.flag) == 0) continue;

@@ -33,7 +33,7 @@ class Colour {
 };
 
 // How a character looks: what "select graphic rendition" (SGR) chooses.
-struct Style {
+struct CellStyle {
   enum Flag : std::uint16_t {
     kBold = 1 << 0,
     kFaint = 1 << 1,
@@ -51,16 +51,16 @@ struct Style {
   // Obeys an SGR sequence.
   void apply(const ControlParser& parser);
   // What is erased keeps the background alone.
-  [[nodiscard]] Style erased() const {
-    Style style;
+  [[nodiscard]] CellStyle erased() const {
+    CellStyle style;
     style.background = background;
     return style;
   }
-  [[nodiscard]] bool is_plain() const { return *this == Style(); }
-  friend bool operator==(const Style&, const Style&) = default;
+  [[nodiscard]] bool is_plain() const { return *this == CellStyle(); }
+  friend bool operator==(const CellStyle&, const CellStyle&) = default;
 };
 
 // Appends the SGR sequence that brings a terminal from any style to `style`.
-void append_sgr(std::string& out, const Style& style);
+void append_sgr(std::string& out, const CellStyle& style);
 
 }  // namespace ptyd

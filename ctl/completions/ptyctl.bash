@@ -70,7 +70,7 @@ _ptyctl() {
                 new:-*) words="--detach --on-drain --queue $create $global" ;;
                 run:-*) words="--name $create $global" ;;
                 attach:-*) words="--read-only --steal --restore --no-restore $global" ;;
-                capture:-*) words="--lines $global" ;;
+                capture:-*) words="--lines --screen --text --colour $global" ;;
                 kill:-*) words="--signal $global" ;;
                 drain:-*) words="--grace --exit --no-block --cancel $global" ;;
                 queue:-*) words="--remove $global" ;;

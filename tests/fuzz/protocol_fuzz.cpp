@@ -33,6 +33,7 @@ constexpr void (*kChecks[])(fuzz::Input) = {
     check<Register>,      check<Started>,       check<StartFailed>, check<HostStatus>,
     check<HostEnded>,     check<PassClient>,    check<HostInput>,   check<HostSignal>,
     check<HostTerminate>, check<HostResize>,    check<HostDetach>,  check<Done>,
+    check<TerminalTaken>, check<TerminalBack>,  check<Show>,        check<HostCapture>,
 };
 
 }  // namespace

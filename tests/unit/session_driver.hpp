@@ -158,6 +158,8 @@ class TestViewer {
   std::string shown;  // both, as a terminal gets them
   std::uint64_t position = 0, missed = 0;
   int gaps = 0;
+  std::optional<std::uint8_t> taken;
+  std::optional<TerminalBack> back;
   std::optional<Ended> ended;
   std::optional<Detached> detached;
   std::optional<ProtocolError> error;
@@ -186,6 +188,8 @@ class TestViewer {
         position += gap->missed;
         break;
       }
+      case FrameType::kTerminalTaken: taken = decode<TerminalTaken>(frame.payload)->taken; break;
+      case FrameType::kTerminalBack: back = decode<TerminalBack>(frame.payload); break;
       case FrameType::kEnded: ended = decode<Ended>(frame.payload); break;
       case FrameType::kDetached: detached = decode<Detached>(frame.payload); break;
       case FrameType::kError: error = decode<ProtocolError>(frame.payload); break;
@@ -278,7 +282,12 @@ class SessionDriver {
   // A viewer that is attached, ATTACHED and RESTORE taken.
   std::unique_ptr<TestViewer> attach(PassClient client = {}) {
     std::error_code error;
-    auto [ours, theirs] = unix_socket_pair(error);
+    return attach_by(unix_socket_pair(error), client);
+  }
+  // By a connection of the test's own making.
+  std::unique_ptr<TestViewer> attach_by(std::pair<UniqueFd, UniqueFd> connection,
+                                        PassClient client) {
+    auto [ours, theirs] = std::move(connection);
     auto viewer = std::make_unique<TestViewer>(std::move(ours));
     link_.send(client, theirs.get());
     theirs.reset();

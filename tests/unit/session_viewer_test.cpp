@@ -334,7 +334,7 @@ TEST(SessionViewer, ATerminalThatWasTooSlowIsDrawnAnew) {
 
 TEST(SessionViewer, ATerminalOfAnotherSizeIsShownTheScreenInItsSizeThenTheProgramIsTold) {
   SessionDriver daemon;
-  ASSERT_TRUE(daemon.start_bash("trap 'stty size' WINCH; seq 1 30; while :; do read x; done"));
+  ASSERT_TRUE(daemon.start_bash("trap 'stty size' WINCH; seq 1 30; while :; do read -t 0.05 x; done"));
   auto first = daemon.attach();
   ASSERT_TRUE(first->wait_text("30\r\n"));
   auto second = daemon.attach(of_size(10, 20));

@@ -115,15 +115,10 @@ struct Gap {
   }
 };
 
-// A client's terminal comes along, or none, and the client neither reads nor writes it until it has
-// it back: the host does, and obeys the keys that detach.
-struct GiveTerminal {
-  static constexpr FrameType kType = FrameType::kTerminal;
-  template <typename F>
-  void fields(F&&) {}
-};
+// TERMINAL has no fields: a client's terminal comes along, or none. The client neither reads nor
+// writes it until it has it back: the host does, and obeys the keys that detach.
 
-// The answer. Without the terminal, the host shows everything by RESTORE and OUTPUT.
+// The answer to it. Without the terminal, the host shows everything by RESTORE and OUTPUT.
 struct TerminalTaken {
   static constexpr FrameType kType = FrameType::kTerminalTaken;
   std::uint8_t taken = 0;

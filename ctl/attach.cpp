@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "common/protocol.hpp"
+#include "common/terminal/detach_keys.hpp"
 #include "common/text.hpp"
 #include "ctl/attach_screen.hpp"
-#include "common/terminal/detach_keys.hpp"
 #include "ctl/exit_status.hpp"
 #include "ctl/output.hpp"
 #include "ctl/session_view.hpp"
@@ -39,7 +39,8 @@ bool is_same_terminal(int a, int b) {
 
 // It may go to a process of `owner` only if that is who runs this one.
 bool is_own_terminal(uid_t owner) {
-  return owner == ::getuid() && owner == ::geteuid() && is_same_terminal(STDIN_FILENO, STDOUT_FILENO);
+  return owner == ::getuid() && owner == ::geteuid() &&
+         is_same_terminal(STDIN_FILENO, STDOUT_FILENO);
 }
 
 class Attachment {
@@ -49,7 +50,8 @@ class Attachment {
 
  private:
   enum class Phase { kAsking, kAttached, kDetaching, kOver };
-  // Who reads and writes the terminal: this program, which may have offered it, or the session host.
+  // Who reads and writes the terminal: this program, which may have offered it, or the session
+  // host.
   enum class Hands { kOwn, kOffered, kGiven };
 
   void ask(const AttachOptions& options);
@@ -157,7 +159,7 @@ void Attachment::on_frame(const Frame& frame) {
     case FrameType::kGap:
       if (const auto gap = decode<Gap>(frame.payload); gap && phase_ == Phase::kAttached)
         notify("[ptyd: " + std::to_string(gap->missed) + " bytes skipped]",
-                       AttachScreen::Urgency::kUnlessFullScreen);
+               AttachScreen::Urgency::kUnlessFullScreen);
       return;
     case FrameType::kNotice: return on_notice(frame);
     case FrameType::kTerminalTaken: return on_terminal_taken(frame);

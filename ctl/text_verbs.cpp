@@ -79,9 +79,9 @@ struct CaptureOptions {
 std::string as_terminal_text(const Bytes& output, TerminalSize size, bool colour) {
   Screen screen(is_valid(size) ? size : TerminalSize{});
   std::string text;
-  screen.set_on_line(
-      [&text](std::string_view line, bool wrapped) { text.append(line).append(wrapped ? "" : "\n"); },
-      colour);
+  screen.set_on_line([&text](std::string_view line,
+                             bool wrapped) { text.append(line).append(wrapped ? "" : "\n"); },
+                     colour);
   screen.feed(output);
   return text + screen.draw_lines(colour);
 }

@@ -246,11 +246,9 @@ void Client::capture(Params& params, const Message&, const Pending& pending) {
   options.screen = params.flag("screen");
   options.style = params.flag("colour");
   if (auto good = params.finish(); !good) return pending.fail(good.error());
-  core_.sessions.capture(caller_, session, options,
-                         [pending](const Result<Bytes>& captured) {
-                           captured ? pending.reply_bytes(*captured)
-                                    : pending.fail(captured.error());
-                         });
+  core_.sessions.capture(caller_, session, options, [pending](const Result<Bytes>& captured) {
+    captured ? pending.reply_bytes(*captured) : pending.fail(captured.error());
+  });
 }
 
 void Client::wait(Params& params, const Message&, const Pending& pending) {

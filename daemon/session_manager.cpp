@@ -9,8 +9,8 @@
 #include <fstream>
 #include <utility>
 
-#include "common/terminal/screen.hpp"
 #include "common/session_name.hpp"
+#include "common/terminal/screen.hpp"
 #include "daemon/log.hpp"
 #include "daemon/session_host.hpp"
 

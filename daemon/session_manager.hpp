@@ -42,8 +42,8 @@ class SessionObserver {
 
 struct CaptureOptions {
   std::uint32_t lines = 0;  // the last ones; 0: all
-  bool screen = false;      // what the terminal shows, as text; else the scrollback, as it was printed
-  bool style = false;       // with the screen's colours and attributes
+  bool screen = false;  // what the terminal shows, as text; else the scrollback, as it was printed
+  bool style = false;   // with the screen's colours and attributes
 };
 
 struct AttachOptions {
@@ -52,7 +52,7 @@ struct AttachOptions {
   std::optional<TerminalSize> size;
   bool gives_terminal = false;
   Restore restore = Restore::kDefault;  // of clients with a size: as the configuration says
-  std::uint64_t client = 0;  // number for the log
+  std::uint64_t client = 0;             // number for the log
 };
 
 // The core: every verb on sessions, for whichever front end asks, and what becomes of their hosts.

@@ -91,12 +91,13 @@ void SessionObject::Capture(sdbus::Result<std::vector<std::uint8_t>>&& result,
   calls_.begin(
       getObject(), std::move(result), Calls::Kind::kBrief,
       [&core = core_, id = session_->id(), lines](const Caller& caller, const Reply<Bytes>& reply) {
-        core.sessions.capture(caller, id, CaptureOptions{.lines = lines}, [reply](const Result<Bytes>& captured) {
-          if (!captured) return reply.fail(captured.error());
-          const auto& all = *captured;
-          const auto kept = std::min(all.size(), BusConnection::kMaxValue);
-          reply.send(Bytes(all.end() - static_cast<std::ptrdiff_t>(kept), all.end()));
-        });
+        core.sessions.capture(
+            caller, id, CaptureOptions{.lines = lines}, [reply](const Result<Bytes>& captured) {
+              if (!captured) return reply.fail(captured.error());
+              const auto& all = *captured;
+              const auto kept = std::min(all.size(), BusConnection::kMaxValue);
+              reply.send(Bytes(all.end() - static_cast<std::ptrdiff_t>(kept), all.end()));
+            });
       });
 }
 

@@ -93,7 +93,8 @@ void GivenTerminal::read_some() {
   const auto size = ::read(terminal_.get(), buffer.data(), buffer.size());
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size <= 0) return callbacks_.on_hung_up();
-  const auto typed = keys_.feed(std::span(buffer).first(static_cast<std::size_t>(size)), Clock::now());
+  const auto typed =
+      keys_.feed(std::span(buffer).first(static_cast<std::size_t>(size)), Clock::now());
   if (const auto deadline = keys_.deadline())
     keys_timer_.start(*deadline - Clock::now());
   else

@@ -151,9 +151,9 @@ void Relay::attach(UniqueFd socket, const PassClient& client) {
   const bool exact = restore == Restore::kScreen || (whole && !resized && window_.never_changed());
   if (resized) resize(size);
   const auto now = window_.size();
-  viewer->send(FrameType::kAttached, encode(Attached{options.position, now.rows, now.columns,
-                                                     client.read_only, id_, name_,
-                                                     std::uint8_t{options.awaits_terminal}}));
+  viewer->send(FrameType::kAttached,
+               encode(Attached{options.position, now.rows, now.columns, client.read_only, id_,
+                               name_, std::uint8_t{options.awaits_terminal}}));
   if (restore == Restore::kScreen && !whole)
     restore_screen(*viewer, true);
   else

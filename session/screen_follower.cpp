@@ -19,9 +19,7 @@ constexpr std::uint64_t kSkip = 128 * 1024;
 }  // namespace
 
 ScreenFollower::ScreenFollower(EventLoop& loop, const Scrollback& scrollback, TerminalSize size)
-    : scrollback_(scrollback),
-      screen_(size),
-      quiet_timer_(loop, [this] { on_quiet(); }) {}
+    : scrollback_(scrollback), screen_(size), quiet_timer_(loop, [this] { on_quiet(); }) {}
 
 void ScreenFollower::before_output() {
   const auto end = scrollback_.head() + kMaxOutputRead;

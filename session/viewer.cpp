@@ -278,10 +278,10 @@ Viewer::Step Viewer::send_output() {
 
 void Viewer::skip_ahead() {
   const auto head = scrollback_.head();
-  // A terminal is shown the screen once it keeps up; to anybody else the newest output is worth more.
-  const auto target = options_.is_terminal
-                          ? head
-                          : std::max(scrollback_.oldest(), head - std::min(head, kNewest));
+  // A terminal is shown the screen once it keeps up; to anybody else the newest output is worth
+  // more.
+  const auto target =
+      options_.is_terminal ? head : std::max(scrollback_.oldest(), head - std::min(head, kNewest));
   enqueue(FrameType::kGap, encode(Gap{target - cursor_}));
   cursor_ = target;
   missed_ = options_.is_terminal;

@@ -23,7 +23,7 @@ class Viewers : private Viewer::Owner {
     std::function<bool(std::size_t)> input_fits;
     std::function<void(std::span<const std::uint8_t>)> on_input;  // as much as input_fits()
     std::function<void(TerminalSize)> on_size;  // the viewer that was last active has this size
-    std::function<void()> on_room;  // after try_admit() declined: output may perhaps go on
+    std::function<void()> on_room;           // after try_admit() declined: output may perhaps go on
     std::function<void(Viewer&)> on_missed;  // it keeps up again, but has missed output
     std::function<std::string(bool all)> undo;  // see Viewer::Owner
     std::function<Viewer::Owner::Place()> place;

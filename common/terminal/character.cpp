@@ -81,8 +81,7 @@ std::string Utf8Decoder::pending() const {
   const int have = size_ - left_;
   const unsigned lead = size_ == 2 ? 0xc0U : size_ == 3 ? 0xe0U : 0xf0U;
   bytes += static_cast<char>(lead | value_ >> (6 * (have - 1)));
-  for (int i = have - 2; i >= 0; --i)
-    bytes += static_cast<char>(0x80 | (value_ >> (6 * i) & 0x3f));
+  for (int i = have - 2; i >= 0; --i) bytes += static_cast<char>(0x80 | (value_ >> (6 * i) & 0x3f));
   return bytes;
 }
 

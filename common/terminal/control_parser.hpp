@@ -9,8 +9,8 @@
 
 namespace ptyd {
 
-// Takes the control sequences (ECMA-48, with xterm's strings) in a program's output apart, a byte at
-// a time. Bounded state; a sequence may be cut anywhere between two pieces. An escape character
+// Takes the control sequences (ECMA-48, with xterm's strings) in a program's output apart, a byte
+// at a time. Bounded state; a sequence may be cut anywhere between two pieces. An escape character
 // always begins a new sequence, also inside a string, as in the DEC parser.
 class ControlParser {
  public:
@@ -41,7 +41,9 @@ class ControlParser {
   [[nodiscard]] std::size_t count() const { return param_ < kMaxParams ? param_ + 1 : kMaxParams; }
   [[nodiscard]] std::uint16_t param(std::size_t i) const { return i < count() ? params_[i] : 0; }
   // Whether param(i) was joined to the one before it by a colon.
-  [[nodiscard]] bool joined(std::size_t i) const { return i < kMaxParams && (colons_ >> i & 1) != 0; }
+  [[nodiscard]] bool joined(std::size_t i) const {
+    return i < kMaxParams && (colons_ >> i & 1) != 0;
+  }
   [[nodiscard]] std::string_view string() const { return string_; }
 
   // The bytes that bring another parser to where this one is in a sequence; empty in text. Of a

@@ -64,7 +64,8 @@ class Grid {
   void for_each_cell(F f) {
     for (auto& row : rows_)
       if (row.cells)
-        for (int column = 0; column < columns_; ++column) f(row.cells[static_cast<std::size_t>(column)]);
+        for (int column = 0; column < columns_; ++column)
+          f(row.cells[static_cast<std::size_t>(column)]);
   }
 
  private:

@@ -181,7 +181,9 @@ std::string ModeState::undo() const {
 
 std::string ModeState::undo_all() {
   // Where the alternate screen is not in use, to leave it brings the cursor to where it was saved.
-  std::string out("\x18\x1b" "7");
+  std::string out(
+      "\x18\x1b"
+      "7");
   ModeState all;
   all.changed_ = (1U << std::size(kModes)) - 1;
   all.alternate_ = 1049;

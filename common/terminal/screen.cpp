@@ -23,9 +23,9 @@ constexpr std::uint8_t kShiftOut = 0x0e;
 constexpr std::uint8_t kShiftIn = 0x0f;
 
 // DEC special graphics, from '`' on.
-constexpr char32_t kGraphics[] = {
-    U'◆', U'▒', U'␉', U'␌', U'␍', U'␊', U'°', U'±', U'␤', U'␋', U'┘', U'┐', U'┌', U'└', U'┼', U'⎺',
-    U'⎻', U'─', U'⎼', U'⎽', U'├', U'┤', U'┴', U'┬', U'│', U'≤', U'≥', U'π', U'≠', U'£', U'·'};
+constexpr char32_t kGraphics[] = {U'◆', U'▒', U'␉', U'␌', U'␍', U'␊', U'°', U'±', U'␤', U'␋', U'┘',
+                                  U'┐', U'┌', U'└', U'┼', U'⎺', U'⎻', U'─', U'⎼', U'⎽', U'├', U'┤',
+                                  U'┴', U'┬', U'│', U'≤', U'≥', U'π', U'≠', U'£', U'·'};
 constexpr char32_t kFirstGraphic = '`';
 
 constexpr std::uint8_t kReset[] = {0x1b, '[', '0', 'm'};
@@ -339,9 +339,7 @@ void Screen::on_escape(std::uint64_t position) {
       return line_feed();
     case 'H': tabs_[static_cast<std::size_t>(cursor_.column)] = true; return;
     case 'M': cursor_.full = false; return reverse_line_feed();
-    case 'c':
-      hard_reset();
-      return modes_.apply_escape(parser_, position);
+    case 'c': hard_reset(); return modes_.apply_escape(parser_, position);
     default: return;
   }
 }
@@ -472,17 +470,15 @@ void Screen::on_mode(bool on) {
 }
 
 void Screen::on_private_mode(std::uint16_t number, bool on) {
-  constexpr std::uint16_t kReverseScreen = 5, kOrigin = 6, kAlternate = 47, kAlternateCleared = 1047,
-                          kSaveCursor = 1048, kAlternateAndCursor = 1049;
+  constexpr std::uint16_t kReverseScreen = 5, kOrigin = 6, kAlternate = 47,
+                          kAlternateCleared = 1047, kSaveCursor = 1048, kAlternateAndCursor = 1049;
   switch (number) {
     case kReverseScreen: reverse_screen_ = on; return;
     case kOrigin:
       origin_ = on;
       last_ = 0;
       return move_to(on ? top_ : 0, 0);
-    case kSaveCursor:
-      last_ = 0;
-      return on ? save_cursor() : restore_cursor();
+    case kSaveCursor: last_ = 0; return on ? save_cursor() : restore_cursor();
     case kAlternate:
     case kAlternateCleared:
     case kAlternateAndCursor: break;

@@ -176,7 +176,7 @@ class Screen {
   ModeState modes_;
   ControlParser parser_;
   Utf8Decoder utf8_;
-  char32_t last_ = 0;  // what REP repeats: printed just now; or 0
+  char32_t last_ = 0;                     // what REP repeats: printed just now; or 0
   std::vector<std::u32string> clusters_;  // characters that others were combined with
   std::size_t cluster_limit_ = 0;         // when they are collected
   bool skipping_ = false;

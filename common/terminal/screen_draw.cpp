@@ -100,7 +100,9 @@ std::string Screen::draw_saved(const Grid& grid, const Saved& saved) const {
   draw_cursor(out, grid, saved.cursor, 0);
   draw_charsets(out, saved.charsets);
   append_sgr(out, saved.style);
-  out += "\x1b" "7";
+  out +=
+      "\x1b"
+      "7";
   return out;
 }
 

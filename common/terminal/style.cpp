@@ -38,8 +38,8 @@ struct FlagCode {
   std::uint8_t on, off;
 };
 constexpr FlagCode kFlagCodes[] = {
-    {CellStyle::kBold, 1, 22},   {CellStyle::kFaint, 2, 22},  {CellStyle::kItalic, 3, 23},
-    {CellStyle::kBlink, 5, 25},  {CellStyle::kInverse, 7, 27}, {CellStyle::kHidden, 8, 28},
+    {CellStyle::kBold, 1, 22},   {CellStyle::kFaint, 2, 22},     {CellStyle::kItalic, 3, 23},
+    {CellStyle::kBlink, 5, 25},  {CellStyle::kInverse, 7, 27},   {CellStyle::kHidden, 8, 28},
     {CellStyle::kStrike, 9, 29}, {CellStyle::kOverline, 53, 55},
 };
 

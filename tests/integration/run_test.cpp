@@ -299,9 +299,10 @@ TEST(Run, AHostThatHangsIsKilled) {
 TEST(UnitStop, IsToldAtOnce) {
   Daemon daemon;
   auto client = daemon.connect();
-  const auto session = create(
-      client, "job", bash("trap 'echo told' TERM; echo armed; until read -t 1 -r x; do :; done; exit 4"),
-      {{"stopTimeoutMs", 60'000}});
+  const auto session =
+      create(client, "job",
+             bash("trap 'echo told' TERM; echo armed; until read -t 1 -r x; do :; done; exit 4"),
+             {{"stopTimeoutMs", 60'000}});
   ASSERT_TRUE(wait_printed(client, "job", "armed"));
   ASSERT_EQ(::kill(session.value("hostPid", 0), SIGTERM), 0);
   ASSERT_TRUE(
@@ -318,9 +319,9 @@ TEST(UnitStop, IsToldToTheNextDaemonToo) {
   std::string id;
   {
     auto client = daemon.connect();
-    const auto session =
-        create(client, "job", bash("trap : TERM; echo armed; until read -t 1 -r x; do :; done; exit 4"),
-               {{"stopTimeoutMs", 60'000}});
+    const auto session = create(
+        client, "job", bash("trap : TERM; echo armed; until read -t 1 -r x; do :; done; exit 4"),
+        {{"stopTimeoutMs", 60'000}});
     id = session.value("id", "");
     ASSERT_TRUE(wait_printed(client, "job", "armed"));
     ASSERT_TRUE(eventually([&] { return record(daemon, id).value("state", "") == "active"; }));

@@ -65,8 +65,8 @@ TEST(ProcessTree, HoldsOrphansThatASubreaperCollects) {
   EXPECT_FALSE(contains(descendants(::getpid()), pids[0]));
 }
 
-// A process whose parent ended while its ancestors were looked up was taken for a stranger and got no
-// signal.
+// A process whose parent ended while its ancestors were looked up was taken for a stranger and got
+// no signal.
 TEST(ProcessTree, SignalsAChildThatIsBeingHandedOn) {
   ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
   constexpr int kRounds = 200;

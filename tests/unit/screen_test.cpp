@@ -70,7 +70,7 @@ TEST(Screen, ErasesAndMoves) {
 
 TEST(Screen, KnowsWideAndCombiningCharacters) {
   EXPECT_EQ(shown("漢字"), "漢字\n");
-  EXPECT_EQ(shown("漢字\x1b[1;2HX"), " X字\n");     // half of one is none
+  EXPECT_EQ(shown("漢字\x1b[1;2HX"), " X字\n");      // half of one is none
   EXPECT_EQ(shown("abcd漢", {2, 5}), "abcd\n漢\n");  // nor is it cut by the edge
   EXPECT_EQ(shown("e\u0301x"), "e\u0301x\n");
   EXPECT_EQ(after("e\u0301x").text_at(0, 0), "e\u0301");
@@ -139,13 +139,32 @@ std::string difference_when_drawn(const Model& model) {
 
 TEST(Screen, IsDrawnAsItIs) {
   for (const std::string_view output : {
-           "", "plain", "\x1b[1;31mred\x1b[0m plain", "\x1b[38;5;200;48;2;1;2;3mx\x1b[m",
-           "\x1b[4:3;58:2::9:8:7mx", "01234567890123456789", "0123456789012345678漢",
-           "\x1b[41m\x1b[2J", "\x1b[2;4r\x1b[?6hx", "\x1b(0x\x1b)0\x0e", "\x1b[3g\x1b[5G\x1bH",
-           "ab\x1b[1;31m\x1b" "7\x1b[m\x1b[3;3H", "main\x1b[?1049halt\x1b[5;5H\x1b" "7",
-           "main\x1b[?47halt", "\x1b[?1;25;2004h\x1b[?25l\x1b[3 q\x1b=", "\x1b[4h\x1b[20h\x1b[?5h",
-           "\x1b]2;title\a\x1b[22t\x1b]2;other\a", "a\u0301\u0302漢\u0301",
-           "\x1b[31", "\x1b]0;half a ti", "\x1b]0;title\x1b", "\xe6\xbc", "\x1bP1$", "\x1b(",
+           "",
+           "plain",
+           "\x1b[1;31mred\x1b[0m plain",
+           "\x1b[38;5;200;48;2;1;2;3mx\x1b[m",
+           "\x1b[4:3;58:2::9:8:7mx",
+           "01234567890123456789",
+           "0123456789012345678漢",
+           "\x1b[41m\x1b[2J",
+           "\x1b[2;4r\x1b[?6hx",
+           "\x1b(0x\x1b)0\x0e",
+           "\x1b[3g\x1b[5G\x1bH",
+           "ab\x1b[1;31m\x1b"
+           "7\x1b[m\x1b[3;3H",
+           "main\x1b[?1049halt\x1b[5;5H\x1b"
+           "7",
+           "main\x1b[?47halt",
+           "\x1b[?1;25;2004h\x1b[?25l\x1b[3 q\x1b=",
+           "\x1b[4h\x1b[20h\x1b[?5h",
+           "\x1b]2;title\a\x1b[22t\x1b]2;other\a",
+           "a\u0301\u0302漢\u0301",
+           "\x1b[31",
+           "\x1b]0;half a ti",
+           "\x1b]0;title\x1b",
+           "\xe6\xbc",
+           "\x1bP1$",
+           "\x1b(",
        }) {
     EXPECT_EQ(difference_when_drawn(after(output)), "") << output;
   }
@@ -191,14 +210,37 @@ class Stream {
       case 4: return "\x1b[" + number() + ";" + number() + one_of({"H", "f", "r", "H"});
       case 5:
         return "\x1b[" + number() +
-               one_of({"A", "B", "C", "D", "E", "F", "G", "I", "J", "K", "L", "M", "P", "S", "T",
-                       "X", "Z", "@", "`", "a", "d", "e", "g", "^"});
+               one_of({"A", "B", "C", "D", "E", "F", "G", "I", "J", "K", "L", "M",
+                       "P", "S", "T", "X", "Z", "@", "`", "a", "d", "e", "g", "^"});
       case 6: return style();
       case 7: return mode();
       case 8:
-        return one_of({"\x1b" "7", "\x1b" "8", "\x1b" "D", "\x1b" "E", "\x1bH", "\x1bM", "\x1b=",
-                       "\x1b>", "\x1b(0", "\x1b(B", "\x1b)0", "\x1b*A", "\x1bn", "\x1bo", "\x1b[s",
-                       "\x1b[u", "\x1b[!p", "\x1b#8", "\x1b" "c", "\x1b[3g"});
+        return one_of(
+            {"\x1b"
+             "7",
+             "\x1b"
+             "8",
+             "\x1b"
+             "D",
+             "\x1b"
+             "E",
+             "\x1bH",
+             "\x1bM",
+             "\x1b=",
+             "\x1b>",
+             "\x1b(0",
+             "\x1b(B",
+             "\x1b)0",
+             "\x1b*A",
+             "\x1bn",
+             "\x1bo",
+             "\x1b[s",
+             "\x1b[u",
+             "\x1b[!p",
+             "\x1b#8",
+             "\x1b"
+             "c",
+             "\x1b[3g"});
       case 9:
         return one_of({"\x1b]0;a title\a", "\x1b]2;\u00fcber\x1b\\", "\x1b[22;0t", "\x1b[23;0t",
                        "\x1bP+q544e\x1b\\", "\x1b]52;c;aGk=\a", "\x1b[>1u", "\x1b[<u", "\x1b[=5;2u",
@@ -210,23 +252,26 @@ class Stream {
   std::string text() {
     std::string out;
     for (int i = below(30); i >= 0; --i)
-      out += below(4) != 0
-                 ? std::string(1, static_cast<char>(' ' + below(95)))
-                 : one_of({"\u00e4", "\u6f22", "\u0301", "\U0001f642", "\u2500", "\u200d", "\ufe0f"});
+      out +=
+          below(4) != 0
+              ? std::string(1, static_cast<char>(' ' + below(95)))
+              : one_of({"\u00e4", "\u6f22", "\u0301", "\U0001f642", "\u2500", "\u200d", "\ufe0f"});
     return out;
   }
   std::string style() {
     std::string out = "\x1b[";
     for (int i = below(4); i > 0; --i)
-      out += one_of({"0;", "1;", "2;", "3;", "4;", "4:3;", "5;", "7;", "8;", "9;", "22;", "24;",
-                     "27;", "31;", "42;", "97;", "103;", "38;5;77;", "48;2;1;2;3;", "58:5:9;",
-                     "58:2::4:5:6;", "39;", "49;", "59;", "53;"});
+      out += one_of({"0;",  "1;",  "2;",   "3;",       "4;",          "4:3;",    "5;",
+                     "7;",  "8;",  "9;",   "22;",      "24;",         "27;",     "31;",
+                     "42;", "97;", "103;", "38;5;77;", "48;2;1;2;3;", "58:5:9;", "58:2::4:5:6;",
+                     "39;", "49;", "59;",  "53;"});
     return out + std::to_string(below(60)) + "m";
   }
   std::string mode() {
-    return "\x1b[" + (below(4) == 0 ? one_of({"4", "20"})
-                                    : "?" + one_of({"1", "5", "6", "7", "7", "25", "47", "1047",
-                                                    "1048", "1049", "1049", "1002", "2004"})) +
+    return "\x1b[" +
+           (below(4) == 0 ? one_of({"4", "20"})
+                          : "?" + one_of({"1", "5", "6", "7", "7", "25", "47", "1047", "1048",
+                                          "1049", "1049", "1002", "2004"})) +
            one_of({"h", "l"});
   }
   std::string garbage() {
@@ -281,8 +326,10 @@ TEST(Screen, SkippedOutputLeavesTheModesAsTheyWouldBe) {
     ASSERT_EQ(all.modes().restore(), skipped.modes().restore()) << "seed " << seed;
     ASSERT_EQ(all.title(), skipped.title()) << "seed " << seed;
     // Shown what a program draws anew, both are the same.
-    const auto anew = "\x18\x1b" "7\x1b[!p\x1b[3g\x1b[r\x1b[?6l\x1b[4l\x1b[20l\x1b[?7h\x1b[0m\x1b[H\x1b[2J"
-                      "drawn\x1b[?1048h";
+    const auto anew =
+        "\x18\x1b"
+        "7\x1b[!p\x1b[3g\x1b[r\x1b[?6l\x1b[4l\x1b[20l\x1b[?7h\x1b[0m\x1b[H\x1b[2J"
+        "drawn\x1b[?1048h";
     feed(all, anew);
     feed(skipped, anew);
     ASSERT_EQ(all.draw_lines(true), skipped.draw_lines(true)) << "seed " << seed;

@@ -276,10 +276,10 @@ PassClient of_size(std::uint16_t rows, std::uint16_t columns) {
 
 TEST(SessionViewer, AScreenIsShownAsItIs) {
   SessionDriver daemon;
-  ASSERT_TRUE(daemon.start_bash(
-      gated("printf '\\033[?2004h\\033]2;title\\a'; seq 1 3000; printf "
-            "'\\033[1;31mred\\033[44m\\033[?1049h\\033[5;10Hfirst'; read x; printf '\\033[?1049lsecond'; "
-            "read x")));
+  ASSERT_TRUE(daemon.start_bash(gated(
+      "printf '\\033[?2004h\\033]2;title\\a'; seq 1 3000; printf "
+      "'\\033[1;31mred\\033[44m\\033[?1049h\\033[5;10Hfirst'; read x; printf '\\033[?1049lsecond'; "
+      "read x")));
   auto first = daemon.attach(of_size(24, 80));
   first->type("\n");
   ASSERT_TRUE(first->wait_text("first"));
@@ -297,9 +297,11 @@ TEST(SessionViewer, AScreenIsShownAsItIs) {
 
 TEST(SessionViewer, AfterAFloodLongerThanTheScrollbackTheScreenIsExact) {
   SessionDriver daemon;
-  auto spec = SessionDriver::spec_for({"/bin/bash", "-c",
-      gated("printf 'head\\033[?2004h\\033]2;title\\a\\033[3;20r\\033[31m\\033(0\\033[20H'; seq 1 500000; "
-            "printf done; read x")});
+  auto spec = SessionDriver::spec_for(
+      {"/bin/bash", "-c",
+       gated("printf 'head\\033[?2004h\\033]2;title\\a\\033[3;20r\\033[31m\\033(0\\033[20H'; seq 1 "
+             "500000; "
+             "printf done; read x")});
   spec.scrollback = kMinScrollback;
   ASSERT_TRUE(daemon.start(spec));
   auto first = daemon.attach();
@@ -317,8 +319,8 @@ TEST(SessionViewer, AfterAFloodLongerThanTheScrollbackTheScreenIsExact) {
 // One that shows a terminal what it missed was left with the middle of some other screen.
 TEST(SessionViewer, ATerminalThatWasTooSlowIsDrawnAnew) {
   SessionDriver daemon;
-  auto spec = SessionDriver::spec_for(
-      {"/bin/bash", "-c", gated("seq 1 500000; printf done; read x")});
+  auto spec =
+      SessionDriver::spec_for({"/bin/bash", "-c", gated("seq 1 500000; printf done; read x")});
   spec.scrollback = kMinScrollback;
   ASSERT_TRUE(daemon.start(spec));
   auto fast = daemon.attach(of_size(24, 80));
@@ -334,7 +336,8 @@ TEST(SessionViewer, ATerminalThatWasTooSlowIsDrawnAnew) {
 
 TEST(SessionViewer, ATerminalOfAnotherSizeIsShownTheScreenInItsSizeThenTheProgramIsTold) {
   SessionDriver daemon;
-  ASSERT_TRUE(daemon.start_bash("trap 'stty size' WINCH; seq 1 30; while :; do read -t 0.05 x; done"));
+  ASSERT_TRUE(
+      daemon.start_bash("trap 'stty size' WINCH; seq 1 30; while :; do read -t 0.05 x; done"));
   auto first = daemon.attach();
   ASSERT_TRUE(first->wait_text("30\r\n"));
   auto second = daemon.attach(of_size(10, 20));

@@ -84,7 +84,7 @@ void compare(const Options& options) {
   for (const auto& measure : measures(options.scale)) {
     if (!std::regex_search(measure.name, wanted_measures)) continue;
     const auto medians = run(measure, chosen, options.rounds);
-    cells = {measure.name + ", " + measure.unit};
+    cells = {measure.unit.empty() ? measure.name : measure.name + ", " + measure.unit};
     for (const auto& manager : chosen) cells.push_back(figure(medians, manager.name));
     for (const auto* peer : kPeers) cells.push_back(ratio(medians, peer));
     print_row(cells);

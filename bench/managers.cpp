@@ -2,9 +2,11 @@
 #include "bench/managers.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -146,6 +148,9 @@ Manager ptyd() {
               [ptyctl](auto& folder) {
                 return ptyctl(folder) + Arguments{"--no-pager", "list"};
               },
+          .end = [ptyctl](
+                     auto& folder,
+                     auto& sessions) { return ptyctl(folder) + Arguments{"terminate"} + sessions; },
           .restores_screen = true};
 }
 
@@ -231,6 +236,22 @@ Viewer Instance::attach(const std::string& session, const Arguments& command) {
 }
 
 void Instance::list() { run(manager_.list(tag_)); }
+
+void Instance::end(const Arguments& sessions) {
+  std::vector<UniqueFd> awaited;
+  for (const auto pid : with_tag(tag_)) {
+    if (daemon_ && pid == daemon_->pid()) continue;
+    awaited.emplace_back(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!manager_.end && !is_manager(pid)) ::kill(pid, SIGTERM);
+  }
+  if (manager_.end) run(manager_.end(tag_, sessions));
+  const test::Deadline deadline(test::kPatience);
+  for (const auto& process : awaited) {
+    pollfd ended{process.get(), POLLIN, 0};
+    if (process && ::poll(&ended, 1, deadline.poll_timeout()) <= 0)
+      throw std::runtime_error(manager_.name + ": a session does not end");
+  }
+}
 
 std::vector<pid_t> Instance::processes() const {
   std::vector<pid_t> all;

@@ -29,6 +29,8 @@ struct Manager {
   // Where a viewer that has no terminal connects, instead.
   std::function<std::string(const std::string& folder, const std::string& session)> socket{};
   std::function<Arguments(const std::string& folder)> list{};
+  // Asks sessions to end; without it, their commands are sent SIGTERM.
+  std::function<Arguments(const std::string& folder, const Arguments& sessions)> end{};
   bool restores_screen = false;
 };
 
@@ -54,6 +56,8 @@ class Instance {
   // Of a session that start() has started with the same command.
   Viewer attach(const std::string& session, const Arguments& command);
   void list();
+  // Returns when the commands of all its sessions, and what managed each, have ended.
+  void end(const Arguments& sessions);
   // Of the manager: its daemons, session hosts and clients, and not what runs in the sessions.
   [[nodiscard]] std::vector<pid_t> processes() const;
 

@@ -184,6 +184,35 @@ std::optional<double> attaching(const Manager& manager, std::size_t printed) {
   return seconds_since(begin) * 1e3;
 }
 
+std::optional<double> ending(const Manager& manager, int sessions) {
+  if (!manager.start) return std::nullopt;
+  Instance instance(manager);
+  Arguments names;
+  for (int i = 0; i < sessions; ++i) {
+    names.push_back("s" + std::to_string(i));
+    instance.start(names.back(), {"sleep", "1000"});
+  }
+  const auto begin = SteadyClock::now();
+  instance.end(names);
+  return seconds_since(begin) * 1e3;
+}
+
+// How many of so many commands that end right after their last byte are never shown to their end.
+std::optional<double> ends_lost(const Manager& manager, int commands) {
+  if (!manager.start) return std::nullopt;
+  Instance instance(manager);
+  int lost = 0;
+  for (int i = 0; i < commands; ++i) {
+    const auto session = "s" + std::to_string(i);
+    const auto command = program("text", 1);
+    instance.start(session, command);
+    Attached attached(instance, session, command);
+    attached.reading.type(kLast);
+    if (!attached.reading.until(kEnd, milliseconds(2000))) ++lost;
+  }
+  return lost;
+}
+
 }  // namespace
 
 std::vector<Measure> measures(double scale) {
@@ -214,6 +243,10 @@ std::vector<Measure> measures(double scale) {
                  [=](const Manager& manager) { return listing(manager, count(200)); }});
   all.push_back({"attach after 10 MB", "ms", true,
                  [=](const Manager& manager) { return attaching(manager, bytes(10)); }});
+  all.push_back({"ending 100 sessions", "ms", true,
+                 [=](const Manager& manager) { return ending(manager, count(100)); }});
+  all.push_back({"ends never shown, of 100", "", true,
+                 [=](const Manager& manager) { return ends_lost(manager, count(100)); }});
   return all;
 }
 

@@ -71,6 +71,8 @@ int run_program(const std::string& kind, std::size_t bytes) {
     bool well = true;
     if (byte == kAsk) {
       well = write_all(kReady);
+    } else if (byte == kLast) {
+      return write_all(kEnd) ? 0 : 1;
     } else if (byte == kFlood) {
       for (std::size_t done = 0; well && done < bytes; done += block.size())
         well = write_all(whole_lines(block, bytes - done));

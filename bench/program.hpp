@@ -10,6 +10,7 @@ namespace ptyd::bench {
 inline constexpr char kAsk = '?';    // says kReady
 inline constexpr char kFlood = 'g';  // prints its text, then kEnd
 inline constexpr char kQuit = 'q';   // ends
+inline constexpr char kLast = 'x';   // prints kEnd and ends at once
 // Any other byte is printed as it came.
 inline constexpr const char* kReady = "READY";
 inline constexpr const char* kEnd = "END-OF-TEXT";

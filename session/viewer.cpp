@@ -118,6 +118,7 @@ void Viewer::on_frame(const Frame& frame) {
     case FrameType::kDetach: return leave("requested");
     case FrameType::kTerminal: return take_terminal();
     case FrameType::kShow: {
+      if (!terminal_ && !awaits_terminal_) return;  // what it did not give, it writes to by itself
       show_ = decode<Show>(frame.payload);
       ++shows_;
       return pump();
@@ -375,8 +376,9 @@ bool Viewer::write_output() {
 }
 
 void Viewer::put_show() {
+  if (!terminal_) return;
   const auto place = owner_.place();
-  if (!terminal_ || place == Owner::Place::kInSequence) return;
+  if (place == Owner::Place::kInSequence) return;
   terminal_queue_ +=
       place == Owner::Place::kFullScreen ? show_->over_full_screen : show_->beside_text;
   show_.reset();

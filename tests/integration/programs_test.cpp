@@ -94,6 +94,54 @@ TEST(Programs, DetachedAndAttachedAgainTheTerminalIsAsBefore) {
   EXPECT_TRUE(again->wait_for_text("alive2"));
 }
 
+// A screenshot before a detach, and one after the next attach, on a terminal that showed other
+// things.
+TEST(Programs, AttachedAgainTheScreenIsAsItWas) {
+  Daemon daemon;
+  const auto file = daemon.folder() / "text";
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "line " + std::to_string(i) + ": \u00e4\u6f22 words\n";
+  write_file(file, text);
+  struct Case {
+    Arguments command;
+    const char* ready;
+    const char* keys;
+    const char* done;
+  };
+  for (const auto& [command, ready, keys, done] :
+       {Case{{"vim", "-u", "NONE", "-N", "-i", "NONE", "-n", file},
+             "line 0",
+             ":set number hlsearch\r:split\r/line 42\r",
+             "line 42"},
+        Case{{"less", file}, "line 0", "   ", "line 70"},
+        Case{{"bash", "--norc", "--noprofile", "-i"},
+             "$",
+             "seq 5 55; printf '\\e[1;35mred'\r",
+             "55"}}) {
+    const auto name = command.front();
+    Arguments create{"new", name, "--"};
+    create.insert(create.end(), command.begin(), command.end());
+    Terminal first(held(daemon.ptyctl_command(create)));
+    ASSERT_TRUE(first.wait_for_text(ready));
+    ASSERT_TRUE(first.type(keys));
+    ASSERT_TRUE(first.wait_for_text(done));
+    ASSERT_TRUE(eventually([&] {
+      return daemon.ptyctl({"capture", name, "--screen"}).out == first.screen_text();
+    })) << first.screen_text();
+    const auto before = first.screen_text();
+    const auto cursor = first.cursor();
+    detach(first);
+    const auto again = attach(daemon, name);
+    EXPECT_TRUE(again->wait_until(
+        [&](const Screen& screen) {
+          return screen.text() == before && screen.cursor().row == cursor.row &&
+                 screen.cursor().column == cursor.column;
+        },
+        "the screen of before:\n" + before));
+    detach(*again);
+  }
+}
+
 TEST(Programs, VimSurvivesADetachAndWritesItsFile) {
   Daemon daemon;
   const auto file = daemon.folder() / "text";

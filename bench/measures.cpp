@@ -234,7 +234,7 @@ std::vector<Measure> measures(double scale) {
                        return echo(manager, quantile, count(500), flood);
                      }});
   all.push_back({"memory, idle session", "KiB", true,
-                 [=](const Manager& manager) { return memory(manager, count(20), 0); }});
+                 [=](const Manager& manager) { return memory(manager, count(100), 0); }});
   all.push_back({"memory, after 1 MiB", "KiB", true,
                  [=](const Manager& manager) { return memory(manager, count(20), 1 << 20); }});
   all.push_back({"sessions created", "1/s", false,

@@ -115,7 +115,7 @@ TEST(Programs, AttachedAgainTheScreenIsAsItWas) {
              "line 42"},
         Case{{"less", file}, "line 0", "   ", "line 70"},
         Case{{"bash", "--norc", "--noprofile", "-i"},
-             "$",
+             "bash-",
              "seq 5 55; printf '\\e[1;35mred'\r",
              "55"}}) {
     const auto name = command.front();

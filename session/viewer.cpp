@@ -51,9 +51,9 @@ Viewer::Viewer(EventLoop& loop, UniqueFd socket, const Scrollback& scrollback,
       options_(options),
       owner_(owner),
       cursor_(options.position),
-      awaits_terminal_(options.awaits_terminal),
       patience_(kPatience),
-      decoder_(kMaxInput) {
+      decoder_(kMaxInput),
+      awaits_terminal_(options.awaits_terminal) {
   watch_ = std::make_unique<IoWatch>(loop, socket_.get(), EPOLLIN,
                                      [this](std::uint32_t events) { on_events(events); });
 }

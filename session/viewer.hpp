@@ -138,7 +138,6 @@ class Viewer {
   const Scrollback& scrollback_;
   Options options_;
   Owner& owner_;
-  State state_ = State::kAttached;
 
   // Output: the next byte to send, and the frame it belongs to.
   std::uint64_t cursor_;
@@ -150,24 +149,26 @@ class Viewer {
   Bytes queue_;  // whole frames other than output
   std::size_t queue_sent_ = 0;
   std::size_t queue_limit_ = kMaxQueued;
-  bool missed_ = false;
 
   std::unique_ptr<GivenTerminal> terminal_;
-  bool awaits_terminal_;
   UniqueFd offered_;            // came with bytes whose frame is not complete
   std::string terminal_queue_;  // what is not output, for the terminal that is given or awaited
   std::optional<Show> show_;    // waits for a place; the last one wins
-  std::uint32_t shows_ = 0;     // that came
-  bool want_write_ = false;
   std::optional<ExitResult> result_;
 
   Clock::duration patience_;
   std::optional<Clock::time_point> waiting_since_;  // up to here patience_ is settled
-  bool lagging_ = false;
 
   FrameDecoder decoder_;
-  bool input_waits_ = false;
   std::unique_ptr<IoWatch> watch_;
+
+  std::uint32_t shows_ = 0;  // SHOWs that came
+  State state_ = State::kAttached;
+  bool want_write_ = false;
+  bool lagging_ = false;
+  bool missed_ = false;  // output: it is to be drawn anew
+  bool input_waits_ = false;
+  bool awaits_terminal_;
 };
 
 }  // namespace ptyd

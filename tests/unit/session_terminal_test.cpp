@@ -137,7 +137,7 @@ TEST(SessionTerminal, OneThatWasFrozenIsDrawnAnew) {
 TEST(SessionTerminal, WhatIsToBeShownComesBetweenCharacters) {
   SessionDriver daemon;
   ASSERT_TRUE(
-      daemon.start_bash("printf 'half \\xc3'; read x; printf '\\xa4 whole'; read x; "
+      daemon.start_bash("stty -echo; printf 'half \\xc3'; read x; printf '\\xa4 whole'; read x; "
                         "printf '\\033[?1049hfull'; read x"));
   auto viewer = daemon.attach(giving());
   OwnTerminal terminal;

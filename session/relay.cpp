@@ -186,9 +186,7 @@ std::string Relay::history(const Screen& screen) const {
   const auto& modes = screen.modes();
   // What was printed before a full-screen program began is what it will leave.
   const auto end = modes.alternate_screen() ? modes.alternate_entered_at() : scrollback_.head();
-  auto start = std::max(scrollback_.oldest(), end - std::min(end, kReplay));
-  if (modes.alternate_entered_at() <= start && start < modes.alternate_left_at())
-    start = modes.alternate_left_at();
+  const auto start = recent(modes, end);
   std::string lines;
   if (start >= end) return lines;
   Screen past(screen.size());
@@ -200,14 +198,20 @@ std::string Relay::history(const Screen& screen) const {
   return lines;
 }
 
-std::uint64_t Relay::replay_start(const ModeState& modes) const {
-  const auto head = scrollback_.head();
-  const auto start = std::max(scrollback_.oldest(), head - std::min(head, kReplay));
-  if (start == 0) return 0;
-  if (modes.alternate_screen()) return head;
+std::uint64_t Relay::recent(const ModeState& modes, std::uint64_t end) const {
+  const auto start = std::max(scrollback_.oldest(), end - std::min(end, kReplay));
   // Not from the middle of what a full-screen program drew, on a screen that it has left.
   if (modes.alternate_entered_at() <= start && start < modes.alternate_left_at())
     return modes.alternate_left_at();
+  return start;
+}
+
+std::uint64_t Relay::replay_start(const ModeState& modes) const {
+  const auto head = scrollback_.head();
+  if (head <= kReplay) return 0;
+  if (modes.alternate_screen()) return head;
+  const auto start = recent(modes, head);
+  if (start == modes.alternate_left_at()) return start;
   const auto bytes = scrollback_.view(start, kReplay);
   const auto newline = std::find(bytes.begin(), bytes.end(), '\n');
   return newline == bytes.end() ? start

@@ -66,6 +66,8 @@ class Relay {
   void on_quiet();
   void drained();
   void note_activity();
+  // Where the last output before `end` begins that was drawn on the main screen.
+  [[nodiscard]] std::uint64_t recent(const ModeState& modes, std::uint64_t end) const;
   // Where the replay of output begins that a terminal can show: the head when there is none.
   [[nodiscard]] std::uint64_t replay_start(const ModeState& modes) const;
   // The lines that have left the screen, the newest that the replay holds.

@@ -13,6 +13,8 @@ constexpr std::chrono::milliseconds kQuiet{50};
 constexpr std::uint64_t kFlood = 256 * 1024;
 // Followed in one turn of the loop: takes 2 ms at most.
 constexpr std::uint64_t kSlice = 256 * 1024;
+// Output that is not followed yet: bounds how long screen() takes, however large the scrollback is.
+constexpr std::uint64_t kMaxBehind = 1024 * 1024;
 // Skipped at once, so that it need not be done for each piece of output.
 constexpr std::uint64_t kSkip = 128 * 1024;
 
@@ -23,7 +25,7 @@ ScreenFollower::ScreenFollower(EventLoop& loop, const Scrollback& scrollback, Te
 
 void ScreenFollower::before_output() {
   const auto end = scrollback_.head() + kMaxOutputRead;
-  const auto oldest = end - std::min(end, scrollback_.capacity());
+  const auto oldest = end - std::min({end, scrollback_.capacity(), kMaxBehind});
   if (position_ >= oldest) return;
   const auto until = std::min(oldest + kSkip, scrollback_.head());
   // What came before a flood may stand for long, where it does not scroll.

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
 
 #include "common/event_loop.hpp"
 #include "common/scrollback.hpp"
@@ -14,9 +12,9 @@ namespace ptyd {
 // What the session's terminal shows, worked out from the scrollback.
 //
 // To follow a program byte by byte would cost more than to carry its output. So output is only
-// followed when the session is quiet for a moment, or when somebody asks. What a flood pushes out
-// of the scrollback meanwhile is followed for its modes alone; the rest of the scrollback, which is
-// many screens long, then shows what there is to see.
+// followed when the session is quiet for a moment, or when somebody asks. Of what a flood printed
+// meanwhile, all but the last 1 MiB (less if the scrollback is smaller) is followed for its modes
+// alone; the rest, which is many screens long, then shows what there is to see.
 class ScreenFollower {
  public:
   // The scrollback must outlive it.

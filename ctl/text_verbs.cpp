@@ -75,15 +75,17 @@ struct CaptureOptions {
   bool colour = false;
 };
 
-// The output as a terminal of the session's size would have shown it, were it high enough.
-std::string as_terminal_text(const Bytes& output, TerminalSize size, bool colour) {
+// The output as a terminal of the session's size shows it at the end, or, as text, all of it.
+std::string as_terminal_text(const Bytes& output, TerminalSize size,
+                             const CaptureOptions& options) {
   Screen screen(is_valid(size) ? size : TerminalSize{});
   std::string text;
-  screen.set_on_line([&text](std::string_view line,
-                             bool wrapped) { text.append(line).append(wrapped ? "" : "\n"); },
-                     colour);
+  if (options.text)
+    screen.set_on_line([&text](std::string_view line,
+                               bool wrapped) { text.append(line).append(wrapped ? "" : "\n"); },
+                       options.colour);
   screen.feed(output);
-  return text + screen.draw_lines(colour);
+  return text + screen.draw_lines(options.colour);
 }
 
 std::string_view last_lines(std::string_view text, std::uint32_t lines) {
@@ -100,17 +102,18 @@ std::string_view last_lines(std::string_view text, std::uint32_t lines) {
 
 int run_capture(const GlobalOptions& global, const CaptureOptions& options) {
   return with_connection(global, [&](Connection& connection) {
-    Connection::Request request{"capture", {{"session", options.session}}};
-    TerminalSize size;
-    if (options.text) {
-      const auto reply = connection.call({"status", {{"session", options.session}}});
-      size = {static_cast<std::uint16_t>(number_of(reply.result, "rows")),
-              static_cast<std::uint16_t>(number_of(reply.result, "columns"))};
-    } else if (options.lines > 0) {
-      request.params["lines"] = options.lines;
+    const auto status = connection.call({"status", {{"session", options.session}}});
+    if (status.failure) {
+      print_error(status.failure->message);
+      return kFailed;
     }
-    if (options.screen) request.params["screen"] = true;
-    if (options.screen && options.colour) request.params["colour"] = true;
+    const SessionView session(status.result);
+    // Of a session that has ended there is only the output.
+    const bool here = options.text || (options.screen && session.has_ended());
+    Connection::Request request{"capture", {{"session", session.id}}};
+    if (!here && options.lines > 0) request.params["lines"] = options.lines;
+    if (!here && options.screen) request.params["screen"] = true;
+    if (!here && options.screen && options.colour) request.params["colour"] = true;
     Bytes output;
     request.on_item = [&output](const Json&, std::span<const std::uint8_t> body) {
       output.insert(output.end(), body.begin(), body.end());
@@ -120,8 +123,10 @@ int run_capture(const GlobalOptions& global, const CaptureOptions& options) {
       print_error(reply.failure->message);
       return kFailed;
     }
-    if (!options.text) return print(output);
-    const auto text = as_terminal_text(output, size, options.colour);
+    if (!here) return print(output);
+    const TerminalSize size{static_cast<std::uint16_t>(session.rows),
+                            static_cast<std::uint16_t>(session.columns)};
+    const auto text = as_terminal_text(output, size, options);
     return print(as_bytes(options.lines > 0 ? last_lines(text, options.lines) : text));
   });
 }

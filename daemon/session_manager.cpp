@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "common/session_name.hpp"
-#include "common/terminal/screen.hpp"
 #include "daemon/log.hpp"
 #include "daemon/session_host.hpp"
 
@@ -25,14 +24,6 @@ std::string read_boot_id() {
 }
 
 // The last `lines` lines; a last line without its end counts.
-// Of a session whose host is gone, as far as its last output tells.
-Bytes screen_of(const Bytes& output, TerminalSize size, bool style) {
-  Screen screen(is_valid(size) ? size : TerminalSize{});
-  screen.feed(output);
-  const auto text = screen.draw_lines(style);
-  return {text.begin(), text.end()};
-}
-
 void keep_last_lines(Bytes& bytes, std::uint32_t lines) {
   if (lines == 0 || bytes.empty()) return;
   auto start = bytes.size() - (bytes.back() == '\n' ? 1U : 0U);
@@ -342,16 +333,16 @@ void SessionManager::capture(const Caller& caller, std::string_view reference,
   auto found = registry_.find(caller, reference);
   if (!found) return done(found.error());
   const auto& session = *found;
-  if (!options.screen || !session->living()) {
+  if (!options.screen) {
     return capture_by(
-        [scrollback = session->scrollback, folder = store_.folder(), id = session->id(), options,
-         size = session->size] {
-          auto bytes =
-              scrollback ? scrollback->tail(kMaxCapture).bytes : Store::load_scrollback(folder, id);
-          return options.screen ? screen_of(bytes, size, options.style) : bytes;
+        [scrollback = session->scrollback, folder = store_.folder(), id = session->id()] {
+          return scrollback ? scrollback->tail(kMaxCapture).bytes
+                            : Store::load_scrollback(folder, id);
         },
         options.lines, std::move(done));
   }
+  // Its output, which is anybody's, is not worked out here: the host does that while it lives.
+  if (auto living = find_living(caller, reference); !living) return done(living.error());
   with_link(session, [this, options, done = std::move(done)](Result<HostLink*> link) {
     if (!link) return done(link.error());
     (*link)->capture(options.style, [this, options, done](Result<UniqueFd> screen) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <regex>
 
+#include "bench/managers.hpp"
 #include "bench/measures.hpp"
 #include "bench/program.hpp"
 
@@ -17,7 +18,7 @@ namespace {
 using namespace ptyd::bench;
 
 // Whom ptyd is compared with in the last columns.
-constexpr const char* kPeers[] = {"relay-pty", "dtach", "tmux"};
+constexpr const char* kPeers[] = {"relay", "relay-pty", "dtach", "tmux"};
 
 struct Options {
   int rounds = 5;
@@ -108,6 +109,7 @@ int main(int argc, char** argv) {
   if (!options.program.empty())
     return run_program(options.program[0], std::stoul(options.program[1]));
   ::signal(SIGPIPE, SIG_IGN);
+  clean_up_on_signals();
   compare(options);
   return 0;
 }

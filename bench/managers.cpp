@@ -11,8 +11,11 @@
 
 #include <array>
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 
 #include "bench/processes.hpp"
 #include "common/text.hpp"
@@ -52,7 +55,13 @@ Manager relay(bool with_terminal) {
       return Arguments{RELAY_PROGRAM, "attach", socket_of(folder, session)};
     };
   else
-    manager.socket = socket_of;
+    manager.connect = [](auto& folder, auto& session) {
+      std::error_code error;
+      Viewer viewer;
+      viewer.fd = connect_unix(socket_of(folder, session), error);
+      if (error) throw std::system_error(error, "relay");
+      return viewer;
+    };
   return manager;
 }
 
@@ -108,20 +117,22 @@ Manager tmux() {
   const auto tmux = [](const std::string& folder) {
     return Arguments{"tmux", "-S", folder + "/tmux", "-f", "/dev/null"};
   };
-  return {.name = "tmux",
-          .start =
-              [tmux](auto& folder, auto& session, auto& command) {
-                return tmux(folder) +
-                       Arguments{
-                           "new-session", "-d",  "-s", session,  "exec " + shell_quoted(command),
-                           ";",           "set", "-g", "status", "off"};
-              },
-          .attach =
-              [tmux](auto& folder, auto& session, auto&) {
-                return tmux(folder) + Arguments{"attach-session", "-t", session};
-              },
-          .list = [tmux](auto& folder) { return tmux(folder) + Arguments{"list-sessions"}; },
-          .restores_screen = true};
+  return {
+      .name = "tmux",
+      .start =
+          [tmux](auto& folder, auto& session, auto& command) {
+            return tmux(folder) +
+                   Arguments{
+                       "new-session", "-d",  "-s", session,      "exec " + shell_quoted(command),
+                       ";",           "set", "-g", "status",     "off",
+                       ";",           "set", "-g", "exit-empty", "off"};
+          },
+      .attach =
+          [tmux](auto& folder, auto& session, auto&) {
+            return tmux(folder) + Arguments{"attach-session", "-t", session};
+          },
+      .list = [tmux](auto& folder) { return tmux(folder) + Arguments{"list-sessions"}; },
+      .restores_screen = true};
 }
 
 Manager ptyd() {
@@ -143,6 +154,14 @@ Manager ptyd() {
           .attach =
               [ptyctl](auto& folder, auto& session, auto&) {
                 return ptyctl(folder) + Arguments{"attach", session};
+              },
+          .connect =
+              [](auto& folder, auto& session) {
+                Viewer viewer;
+                viewer.protocol = std::make_unique<test::ProtocolClient>(folder + "/ptyd.sock");
+                if (!viewer.protocol->hello() || !viewer.protocol->attach(session))
+                  throw std::runtime_error("ptyd lets nobody attach");
+                return viewer;
               },
           .list =
               [ptyctl](auto& folder) {
@@ -172,7 +191,33 @@ Viewer on_a_terminal(const Arguments& command, const Environment& environment) {
   return viewer;
 }
 
+// Of the instances there are; each is the path of its folder, too.
+std::mutex tags_mutex;
+std::set<std::string> tags;
+
+void kill_all(const std::string& tag) {
+  for (const auto pid : with_tag(tag)) ::kill(pid, SIGKILL);
+}
+
 }  // namespace
+
+void clean_up_on_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([signals] {
+    int signal = 0;
+    ::sigwait(&signals, &signal);
+    const std::lock_guard lock(tags_mutex);
+    for (const auto& tag : tags) {
+      kill_all(tag);
+      std::error_code ignored;
+      std::filesystem::remove_all(tag, ignored);
+    }
+    ::_exit(128 + signal);
+  }).detach();
+}
 
 std::vector<Manager> managers() {
   std::vector<Manager> all{raw(), relay(false), relay(true)};
@@ -191,6 +236,10 @@ Arguments program(const std::string& kind, std::size_t bytes) {
 }
 
 Instance::Instance(const Manager& manager) : manager_(manager), tag_(folder_.path().string()) {
+  {
+    const std::lock_guard lock(tags_mutex);
+    tags.insert(tag_);
+  }
   if (!manager_.daemon) return;
   test::write_file(folder_ / "ptyd.yaml", "limits: {sessions: 10000, sessions_per_user: 10000}\n");
   daemon_ = std::make_unique<Child>(manager_.daemon(tag_), environment(), "", test::StandardFds{});
@@ -204,7 +253,9 @@ Instance::~Instance() {
     daemon_->signal(SIGTERM);
     (void)daemon_->wait_exit();
   }
-  for (const auto pid : with_tag(tag_)) ::kill(pid, SIGKILL);
+  kill_all(tag_);
+  const std::lock_guard lock(tags_mutex);
+  tags.erase(tag_);
 }
 
 Environment Instance::environment() const {
@@ -226,29 +277,34 @@ void Instance::start(const std::string& session, const Arguments& command) {
 }
 
 Viewer Instance::attach(const std::string& session, const Arguments& command) {
-  if (!manager_.socket)
-    return on_a_terminal(manager_.attach(tag_, session, command), environment());
-  Viewer viewer;
-  std::error_code error;
-  viewer.fd = connect_unix(manager_.socket(tag_, session), error);
-  if (error) throw std::system_error(error, manager_.name);
-  return viewer;
+  if (manager_.attach) return on_a_terminal(manager_.attach(tag_, session, command), environment());
+  return connect(session);
 }
 
 void Instance::list() { run(manager_.list(tag_)); }
 
-void Instance::end(const Arguments& sessions) {
-  std::vector<UniqueFd> awaited;
-  for (const auto pid : with_tag(tag_)) {
-    if (daemon_ && pid == daemon_->pid()) continue;
-    awaited.emplace_back(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!manager_.end && !is_manager(pid)) ::kill(pid, SIGTERM);
-  }
-  if (manager_.end) run(manager_.end(tag_, sessions));
+std::vector<UniqueFd> Instance::commands(std::size_t count) const {
   const test::Deadline deadline(test::kPatience);
-  for (const auto& process : awaited) {
-    pollfd ended{process.get(), POLLIN, 0};
-    if (process && ::poll(&ended, 1, deadline.poll_timeout()) <= 0)
+  std::vector<UniqueFd> found;
+  while (found.size() != count) {
+    if (deadline.passed()) throw std::runtime_error(manager_.name + ": commands do not run");
+    found.clear();
+    for (const auto pid : with_tag(tag_))
+      if (!is_manager(pid)) found.emplace_back(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  }
+  return found;
+}
+
+void Instance::end(const Arguments& sessions, const std::vector<UniqueFd>& commands) {
+  if (manager_.end)
+    run(manager_.end(tag_, sessions));
+  else
+    for (const auto& command : commands)
+      ::syscall(SYS_pidfd_send_signal, command.get(), SIGTERM, nullptr, 0);
+  const test::Deadline deadline(test::kPatience);
+  for (const auto& command : commands) {
+    pollfd ended{command.get(), POLLIN, 0};
+    if (::poll(&ended, 1, deadline.poll_timeout()) <= 0)
       throw std::runtime_error(manager_.name + ": a session does not end");
   }
 }

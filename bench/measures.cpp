@@ -28,25 +28,34 @@ double seconds_since(SteadyClock::time_point begin) {
 // What is shown to a viewer, read as fast as it comes.
 class Reading {
  public:
-  explicit Reading(Viewer& viewer) : fd_(viewer.fd.get()) {}
+  explicit Reading(Viewer& viewer) : viewer_(viewer) {}
 
   // False when it has not been shown after `timeout`, or the client is gone.
   bool until(std::string_view text, milliseconds timeout) {
     const test::Deadline deadline(timeout);
-    while (!take(text)) {
-      pollfd waiting{fd_, POLLIN, 0};
-      if (::poll(&waiting, 1, deadline.poll_timeout()) <= 0) return false;
-      const auto size = ::read(fd_, buffer_.data(), buffer_.size());
-      if (size <= 0) return false;
-      seen_.append(buffer_.data(), static_cast<std::size_t>(size));
-    }
+    while (!take(text))
+      if (!(viewer_.protocol ? read_frame(deadline) : read_some(deadline))) return false;
     return true;
   }
   void type(char key) const {
-    if (::write(fd_, &key, 1) != 1) throw std::runtime_error("a client takes no key");
+    if (viewer_.protocol ? !viewer_.protocol->input(std::string_view(&key, 1))
+                         : ::write(viewer_.fd.get(), &key, 1) != 1)
+      throw std::runtime_error("a client takes no key");
   }
 
  private:
+  bool read_some(const test::Deadline& deadline) {
+    pollfd waiting{viewer_.fd.get(), POLLIN, 0};
+    if (::poll(&waiting, 1, deadline.poll_timeout()) <= 0) return false;
+    const auto size = ::read(viewer_.fd.get(), buffer_.data(), buffer_.size());
+    if (size > 0) seen_.append(buffer_.data(), static_cast<std::size_t>(size));
+    return size > 0;
+  }
+  bool read_frame(const test::Deadline& deadline) {
+    const auto frame = viewer_.protocol->next_frame(milliseconds(deadline.poll_timeout()));
+    if (frame && frame->type == FrameType::kOutput) seen_ += as_text(frame->payload);
+    return frame.has_value();
+  }
   // Forgets all up to the end of the text; of what has not got it, all that cannot be its
   // beginning.
   bool take(std::string_view text) {
@@ -59,7 +68,7 @@ class Reading {
     return false;
   }
 
-  int fd_;
+  Viewer& viewer_;
   std::array<char, 64 * 1024> buffer_{};
   std::string seen_;
 };
@@ -67,7 +76,8 @@ class Reading {
 // A viewer of a session whose program is there, and listens.
 struct Attached {
   Attached(Instance& instance, const std::string& session, const Arguments& command)
-      : viewer(instance.attach(session, command)), reading(viewer) {
+      : Attached(instance.attach(session, command)) {}
+  explicit Attached(Viewer&& of_session) : viewer(std::move(of_session)), reading(viewer) {
     const test::Deadline deadline(test::kPatience);
     do {  // what is typed before a client is ready may be lost
       reading.type(kAsk);
@@ -93,6 +103,16 @@ std::optional<double> throughput(const Manager& manager, const std::string& kind
   const auto command = program(kind, bytes);
   instance.start(kSession, command);
   Attached attached(instance, kSession, command);
+  const auto begin = SteadyClock::now();
+  attached.flood();
+  return static_cast<double>(bytes) / kMega / seconds_since(begin);
+}
+
+std::optional<double> throughput_without_terminal(const Manager& manager, std::size_t bytes) {
+  if (!manager.connect) return std::nullopt;
+  Instance instance(manager);
+  instance.start(kSession, program("text", bytes));
+  Attached attached(instance.connect(kSession));
   const auto begin = SteadyClock::now();
   attached.flood();
   return static_cast<double>(bytes) / kMega / seconds_since(begin);
@@ -192,8 +212,9 @@ std::optional<double> ending(const Manager& manager, int sessions) {
     names.push_back("s" + std::to_string(i));
     instance.start(names.back(), {"sleep", "1000"});
   }
+  const auto commands = instance.commands(names.size());
   const auto begin = SteadyClock::now();
-  instance.end(names);
+  instance.end(names, commands);
   return seconds_since(begin) * 1e3;
 }
 
@@ -224,6 +245,9 @@ std::vector<Measure> measures(double scale) {
   for (const std::string kind : kKinds)
     all.push_back({"output, " + kind, "MB/s", false,
                    [=](const Manager& manager) { return throughput(manager, kind, bytes(60)); }});
+  all.push_back({"output, text, to no terminal", "MB/s", false, [=](const Manager& manager) {
+                   return throughput_without_terminal(manager, bytes(60));
+                 }});
   all.push_back({"manager's CPU", "s/GB", true,
                  [=](const Manager& manager) { return cpu_per_gigabyte(manager, bytes(30)); }});
   for (const bool flood : {false, true})
@@ -233,20 +257,22 @@ std::vector<Measure> measures(double scale) {
                      "us", true, [=](const Manager& manager) {
                        return echo(manager, quantile, count(500), flood);
                      }});
-  all.push_back({"memory, idle session", "KiB", true,
-                 [=](const Manager& manager) { return memory(manager, count(100), 0); }});
-  all.push_back({"memory, after 1 MiB", "KiB", true,
-                 [=](const Manager& manager) { return memory(manager, count(20), 1 << 20); }});
-  all.push_back({"sessions created", "1/s", false,
-                 [=](const Manager& manager) { return created_a_second(manager, count(100)); }});
-  all.push_back({"list of 200", "ms", true,
-                 [=](const Manager& manager) { return listing(manager, count(200)); }});
-  all.push_back({"attach after 10 MB", "ms", true,
+  // Their names say how many.
+  const auto add = [&all](const std::string& name, int number, const std::string& more,
+                          const std::string& unit, bool less_is_better, auto round) {
+    all.push_back({name + " " + std::to_string(number) + " " + more, unit, less_is_better,
+                   [=](const Manager& manager) { return round(manager, number); }});
+  };
+  add("memory of each of", count(100), "idle sessions", "KiB", true,
+      [](const Manager& manager, int number) { return memory(manager, number, 0); });
+  add("memory of each of", count(20), "sessions after 1 MiB", "KiB", true,
+      [](const Manager& manager, int number) { return memory(manager, number, 1 << 20); });
+  add("starting", count(100), "sessions", "1/s", false, created_a_second);
+  add("list of", count(200), "sessions", "ms", true, listing);
+  all.push_back({"attach after " + std::to_string(bytes(10) / 1000000) + " MB", "ms", true,
                  [=](const Manager& manager) { return attaching(manager, bytes(10)); }});
-  all.push_back({"ending 100 sessions", "ms", true,
-                 [=](const Manager& manager) { return ending(manager, count(100)); }});
-  all.push_back({"ends never shown, of 100", "", true,
-                 [=](const Manager& manager) { return ends_lost(manager, count(100)); }});
+  add("ending", count(100), "sessions", "ms", true, ending);
+  add("ends never shown, of", count(100), "commands", "", true, ends_lost);
   return all;
 }
 

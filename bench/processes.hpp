@@ -9,8 +9,9 @@
 
 namespace ptyd::bench {
 
-// The environment variable by which everything that an instance of a manager starts is found.
-inline constexpr const char* kTag = "PTYD_BENCH";
+// The environment variable by which everything that an instance of a manager starts is found. Not
+// PTYD_…: sessions do not get those.
+inline constexpr const char* kTag = "BENCH_INSTANCE";
 
 // The processes that have it with this value.
 std::vector<pid_t> with_tag(const std::string& value);

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kBlock = 64 * 1024;
 constexpr int kColumns = 78;
+// Seconds: whoever measures may be killed, and one that floods is not to go on for ever.
+constexpr unsigned kLongestRun = 30 * 60;
 
 std::string line_of(const std::string& kind, int number) {
   std::string line;
@@ -58,6 +60,7 @@ bool write_all(std::string_view text) {
 }  // namespace
 
 int run_program(const std::string& kind, std::size_t bytes) {
+  ::alarm(kLongestRun);
   termios modes{};
   if (::tcgetattr(STDIN_FILENO, &modes) == 0) {
     ::cfmakeraw(&modes);

@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kReadSize = 16 * 1024;
 // Descriptors received but not yet claimed by a frame; more is an attempt to exhaust ours.
 constexpr std::size_t kMaxUnclaimedFds = 8;
+// Far fewer system calls and wake-ups than a frame each, and the other side still has something to
+// do while this one goes on.
+constexpr std::size_t kBatchSize = kReadSize;
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -38,10 +41,24 @@ void FrameChannel::set_callbacks(Callbacks callbacks) {
 
 void FrameChannel::send(FrameType type, std::span<const std::uint8_t> payload, UniqueFd fd) {
   if (failed_ || closing_ || peer_gone_) return;
-  Outgoing frame{encode_frame(type, payload), 0, std::move(fd)};
+  enqueue({encode_frame(type, payload), 0, std::move(fd)});
+  if (!batching_ || out_.back().bytes.size() >= kBatchSize) send_queued();
+}
+
+void FrameChannel::enqueue(Outgoing frame) {
   if (queued_ == 0) sent_at_ = Clock::now();
   queued_ += frame.bytes.size();
-  out_.push_back(std::move(frame));
+  // A descriptor travels with the first byte of its frame.
+  if (batching_ && !out_.empty() && !frame.fd && out_.back().bytes.size() < kBatchSize) {
+    auto& last = out_.back().bytes;
+    last.insert(last.end(), frame.bytes.begin(), frame.bytes.end());
+  } else {
+    out_.push_back(std::move(frame));
+  }
+}
+
+void FrameChannel::send_queued() {
+  if (failed_ || out_.empty()) return;
   if (!flush()) return on_peer_gone();
   if (queued_ <= limits_.max_queued) return update_events();
   // Callers are in the middle of something: they learn of it from the loop.

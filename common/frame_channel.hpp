@@ -44,6 +44,9 @@ class FrameChannel {
 
   // Queues what the kernel does not take at once. `fd`, if any, travels with the frame.
   void send(FrameType type, std::span<const std::uint8_t> payload, UniqueFd fd = {});
+  // What is sent while one lives goes to the kernel in large pieces, the last when it ends. For one
+  // channel, which must outlive it.
+  class Batch;
   // The oldest descriptor received and not yet taken, or none. A frame that announces a descriptor
   // is given to on_frame after the descriptor has arrived.
   [[nodiscard]] UniqueFd take_fd();
@@ -73,6 +76,8 @@ class FrameChannel {
   void read_some();
   void deliver_frames();
   void deliver_later();
+  void enqueue(Outgoing frame);
+  void send_queued();
   bool flush();  // false when the socket failed
   // Nothing can be sent any more, but what the peer said before it left is still delivered.
   void on_peer_gone();
@@ -91,12 +96,27 @@ class FrameChannel {
   Clock::time_point frame_begun_at_;  // the one that is not complete
   std::vector<UniqueFd> fds_;
   std::unique_ptr<IoWatch> watch_;
+  bool batching_ = false;
   bool closing_ = false;
   bool paused_ = false;
   bool delivery_owed_ = false;  // frames may be left for the next turn
   bool peer_gone_ = false;
   bool failed_ = false;
   std::shared_ptr<bool> alive_;  // false once destroyed, for code that has called back
+};
+
+class FrameChannel::Batch {
+ public:
+  explicit Batch(FrameChannel& channel) : channel_(channel) { channel_.batching_ = true; }
+  ~Batch() {
+    channel_.batching_ = false;
+    channel_.send_queued();
+  }
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+ private:
+  FrameChannel& channel_;
 };
 
 }  // namespace ptyd

@@ -198,11 +198,14 @@ struct SessionSpec {
   std::int64_t created_at = 0;        // wall clock, microseconds since 1970
   // A drain ends it at once. For the daemon: the host keeps it, as all of this, for the next one.
   std::uint8_t terminate_on_drain = 0;
+  // What the user database says (UserInfo::environment), for what is set in neither the host's
+  // environment nor `environment`: the host does not ask it.
+  std::vector<std::string> user_environment;
   template <typename F>
   void fields(F&& f) {
     f(id), f(name), f(command), f(environment), f(cwd), f(term), f(rows), f(columns);
     f(login_shell), f(scrollback), f(stop_input), f(stop_timeout_ms), f(idle_after_ms);
-    f(created_at), f(terminate_on_drain);
+    f(created_at), f(terminate_on_drain), f(user_environment);
   }
 };
 

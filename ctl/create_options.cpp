@@ -13,6 +13,7 @@
 #include "common/scrollback.hpp"
 #include "common/session_name.hpp"
 #include "common/text.hpp"
+#include "common/user_database.hpp"
 #include "ctl/environment.hpp"
 
 namespace ptyd {
@@ -180,6 +181,7 @@ SessionSpec run_spec(const CreateOptions& options) {
   spec.command = options.command;
   for (const auto& [name, value] : given_variables(options))
     spec.environment.emplace_back(name).append("=").append(value);
+  spec.user_environment = look_up_user(::getuid()).environment;
   spec.cwd = absolute_folder(options.cwd);
   const auto term = environment_variable("TERM").value_or("");
   spec.term = is_terminal_type(term) ? term : kDefaultTerm;

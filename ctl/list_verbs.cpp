@@ -139,20 +139,25 @@ int run_status(const GlobalOptions& options, const std::string& name) {
 
 int list_sessions(const GlobalOptions& options) {
   return with_connection(options, [&](Connection& connection) {
+    const bool as_json = options.json != JsonMode::kOff;
     Json list = Json::array();
+    std::vector<SessionView> sessions;
     Connection::Request request{"list"};
-    request.on_item = [&list](const Json& item, std::span<const std::uint8_t>) {
-      list.push_back(item);
+    request.on_item = [&](const Json& item, std::span<const std::uint8_t>) {
+      if (as_json)
+        list.push_back(item);
+      else
+        sessions.emplace_back(item);
     };
     if (const auto reply = connection.call(request); reply.failure) {
       print_error(reply.failure->message);
       return kFailed;
     }
-    if (options.json != JsonMode::kOff) return print_json(list, options.json);
-    if (list.empty()) return options.quiet ? kSucceeded : print("No sessions.\n");
-    std::vector<SessionView> sessions(list.begin(), list.end());
+    if (as_json) return print_json(list, options.json);
+    const auto count = sessions.size();
+    if (count == 0) return options.quiet ? kSucceeded : print("No sessions.\n");
     auto text = session_table(std::move(sessions), output_width());
-    if (!options.quiet) text += "\n" + counted(list.size(), "session") + ".\n";
+    if (!options.quiet) text += "\n" + counted(count, "session") + ".\n";
     return print_paged(text, options.no_pager);
   });
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "ctl/table.hpp"
 
-#include <locale.h>
-#include <wchar.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "common/terminal/character.hpp"
 #include "common/text.hpp"
 
 namespace ptyd {
@@ -17,45 +15,25 @@ constexpr std::size_t kGap = 2;
 constexpr std::size_t kMinLastWidth = 8;
 constexpr std::string_view kEllipsis = "…";
 
-// wcwidth(3) knows the widths of the current locale only, and the user's may be "C".
-class Utf8Locale {
- public:
-  Utf8Locale()
-      : locale_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)),
-        previous_(locale_ == nullptr ? nullptr : ::uselocale(locale_)) {}
-  ~Utf8Locale() {
-    if (locale_ == nullptr) return;
-    ::uselocale(previous_);
-    ::freelocale(locale_);
-  }
-  Utf8Locale(const Utf8Locale&) = delete;
-  Utf8Locale& operator=(const Utf8Locale&) = delete;
-
- private:
-  locale_t locale_;
-  locale_t previous_;
-};
-
 struct Character {
   std::size_t bytes = 1;
   std::size_t columns = 1;
 };
 
-// The character at the start of `text`, which is not empty. Needs a Utf8Locale.
+// The character at the start of `text`, which is not empty.
 Character first_character(std::string_view text) {
-  wchar_t wide = 0;
-  std::mbstate_t state{};
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): safe with a state of its own
-  const auto bytes = std::mbrtowc(&wide, text.data(), text.size(), &state);
-  if (bytes == 0 || bytes > text.size()) return {};  // a NUL, or no UTF-8
-  const int columns = ::wcwidth(wide);
-  return {bytes, columns < 0 ? 1 : static_cast<std::size_t>(columns)};
+  Utf8Decoder decoder;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto result = decoder.feed(static_cast<std::uint8_t>(text[i]));
+    if (!result.complete) continue;
+    return {result.again ? i : i + 1, static_cast<std::size_t>(character_width(result.character))};
+  }
+  return {text.size(), 1};  // cut off
 }
 
 }  // namespace
 
 std::size_t display_width(std::string_view text) {
-  const Utf8Locale locale;
   std::size_t width = 0;
   while (!text.empty()) {
     const auto character = first_character(text);
@@ -68,7 +46,6 @@ std::size_t display_width(std::string_view text) {
 std::string ellipsized(std::string_view text, std::size_t width) {
   if (width == 0) return {};
   if (display_width(text) <= width) return std::string(text);
-  const Utf8Locale locale;
   std::size_t used = 1;  // by the ellipsis
   std::size_t bytes = 0;
   while (bytes < text.size()) {

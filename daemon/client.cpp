@@ -169,6 +169,7 @@ void Client::create(Params& params, const Message&, const Pending& pending) {
 void Client::list(Params& params, const Message&, const Pending& pending) {
   if (auto good = params.finish(); !good) return pending.fail(good.error());
   const auto sessions = core_.sessions.registry().visible_to(caller_);
+  const FrameChannel::Batch batch(channel_);
   for (const auto& session : sessions) pending.item(to_public_json(*session));
   pending.reply({{"count", sessions.size()}});
 }
@@ -317,6 +318,7 @@ void Client::cancel_drain(Params& params, const Message&, const Pending& pending
 void Client::queue(Params& params, const Message&, const Pending& pending) {
   if (auto good = params.finish(); !good) return pending.fail(good.error());
   const auto entries = core_.sessions.queue().visible_to(caller_);
+  const FrameChannel::Batch batch(channel_);
   for (const auto* entry : entries) pending.item(to_public_json(*entry));
   pending.reply({{"count", entries.size()}});
 }

@@ -23,8 +23,8 @@
 namespace ptyd::log {
 namespace {
 
-// Enough for the burst of a stop with a thousand sessions.
-constexpr std::size_t kQueueLines = 8192;
+// Enough for the burst of a stop with a thousand sessions. Some 450 bytes each, taken at once.
+constexpr std::size_t kQueueLines = 1024;
 constexpr std::chrono::milliseconds kFinishTime{500};
 // Between the text of a line and its fields, and between the fields: it cannot be in the text,
 // which has been made printable, nor in a field.

@@ -63,6 +63,7 @@ Json migrated(Json record, std::string& problem) {
     record.emplace("supervised", false);
     record.emplace("onDrain", "wait");
   }
+  if (version < 3) record.emplace("userEnvironment", Json::array());
   return record;
 }
 
@@ -172,6 +173,7 @@ Json to_record(const Session& session) {
   record["formatVersion"] = kStateVersion;
   record["bootId"] = session.boot_id;
   record["environment"] = session.spec.environment;
+  record["userEnvironment"] = session.spec.user_environment;
   record["term"] = session.spec.term;
   record["loginShell"] = session.spec.login_shell != 0;
   record["idleAfterMs"] = session.spec.idle_after_ms;
@@ -193,6 +195,7 @@ SessionPtr from_record(const Json& as_written, std::string& problem) {
   spec.name = in.get<std::string>("name");
   spec.command = in.get<std::vector<std::string>>("command");
   spec.environment = in.get<std::vector<std::string>>("environment");
+  spec.user_environment = in.get<std::vector<std::string>>("userEnvironment");
   spec.cwd = in.get<std::string>("cwd");
   spec.term = in.get<std::string>("term");
   spec.rows = in.get<std::uint16_t>("rows");

@@ -138,6 +138,7 @@ SessionPtr SessionManager::new_session(const Caller& caller, CreateRequest reque
   auto session = std::make_shared<Session>();
   session->spec = to_spec(request, config_);
   session->spec.login_shell = login_shell ? 1 : 0;
+  session->spec.user_environment = user.environment;
   do {
     session->spec.id = new_session_id();
   } while (registry_.by_id(session->spec.id) || queue_.has(session->spec.id));

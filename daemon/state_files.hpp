@@ -31,7 +31,7 @@ std::optional<Bytes> read_file(const std::string& path, std::size_t max, int& er
 
 // The format of what this version writes, "formatVersion" in every record. It reads all older ones:
 // 2 says of each session what a drain does to it, whether it is supervised and which unit it has.
-inline constexpr int kStateVersion = 2;
+inline constexpr int kStateVersion = 3;
 
 // One JSON object a file, FOLDER/ID.json, with its "id".
 inline constexpr char kRecordSuffix[] = ".json";

@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <map>
-#include <string>
 #include <vector>
 
+#include "common/user_database.hpp"
 #include "daemon/worker.hpp"
 
 namespace ptyd {
-
-struct UserInfo {
-  std::string name;   // the uid as a number where it has none
-  std::string shell;  // /bin/sh where it has none
-};
 
 // Looks users up without making the loop wait for the name service, which may ask the network.
 // Remembers what it found until the daemon ends.

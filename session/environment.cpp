@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "session/environment.hpp"
 
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,17 +52,9 @@ void set_if_missing(Environment& environment, const std::string& name, std::stri
     set(environment, name + "=" + std::string(value));
 }
 
-void fill_in_user(Environment& environment) {
-  constexpr std::array<std::string_view, 4> kOfUser = {"HOME", "USER", "LOGNAME", "SHELL"};
-  if (std::none_of(kOfUser.begin(), kOfUser.end(),
-                   [&](auto name) { return value_of(environment, name).empty(); }))
-    return;
-  if (const passwd* user = ::getpwuid(::getuid())) {
-    set_if_missing(environment, "HOME", user->pw_dir);
-    set_if_missing(environment, "USER", user->pw_name);
-    set_if_missing(environment, "LOGNAME", user->pw_name);
-    set_if_missing(environment, "SHELL", user->pw_shell);
-  }
+void fill_in_user(Environment& environment, const Environment& of_user) {
+  for (const auto& entry : of_user)
+    set_if_missing(environment, std::string(name_in(entry)), value_of(of_user, name_in(entry)));
   set_if_missing(environment, "SHELL", kDefaultShell);
 }
 
@@ -90,7 +81,7 @@ Environment session_environment(const SessionSpec& spec, const char* const* inhe
   for (auto at = inherited; at != nullptr && *at != nullptr; ++at)
     if (!is_host_only(name_in(*at), supervised)) environment.emplace_back(*at);
   for (const auto& entry : spec.environment) set(environment, entry);
-  fill_in_user(environment);
+  fill_in_user(environment, spec.user_environment);
   fill_in_runtime_folder(environment);
   set_if_missing(environment, "PATH", kDefaultPath);
   set(environment, "TERM=" + (spec.term.empty() ? std::string(kDefaultTerm) : spec.term));

@@ -15,8 +15,7 @@ using Environment = std::vector<std::string>;
 // What the command gets: `inherited` (as environ(7), may be null) without what concerns the host's
 // own service or a session around it (of a `supervised` one, whose unit is its own, the unit's
 // folders stay), then what the session was created with, then what it must have: HOME, USER,
-// LOGNAME, SHELL and PATH if missing, TERM and PTYD_SESSION*. May ask the user database, which can
-// block: for the command's process, not the host's.
+// LOGNAME, SHELL and PATH if missing, TERM and PTYD_SESSION*.
 Environment session_environment(const SessionSpec& spec, const char* const* inherited,
                                 bool supervised = false);
 

@@ -24,8 +24,9 @@ std::string spec_problem(const SessionSpec& spec, const std::string& id) {
   if (spec.command.size() > kMaxCommandWords || spec.environment.size() > kMaxCommandWords)
     return "its command has too many words";
   if (std::any_of(spec.command.begin(), spec.command.end(), has_nul)) return "a word holds a NUL";
-  if (!std::all_of(spec.environment.begin(), spec.environment.end(), is_assignment))
-    return "its environment is not made of NAME=value";
+  for (const auto* entries : {&spec.environment, &spec.user_environment})
+    if (!std::all_of(entries->begin(), entries->end(), is_assignment))
+      return "its environment is not made of NAME=value";
   if (has_nul(spec.cwd) || has_nul(spec.term)) return "a text holds a NUL";
   if (!is_valid(TerminalSize{spec.rows, spec.columns})) return "its terminal size is not valid";
   return {};

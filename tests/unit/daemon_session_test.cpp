@@ -129,7 +129,7 @@ TEST(SessionRecord, ThoseOfTheFirstVersionAreStillRead) {
   std::string problem;
   // In the middle of its life that version began to write these.
   EXPECT_TRUE(from_record(first, problem)) << problem;
-  for (const char* key : {"onDrain", "supervised", "unit"}) first.erase(key);
+  for (const char* key : {"onDrain", "supervised", "unit", "userEnvironment"}) first.erase(key);
   const auto session = from_record(first, problem);
   ASSERT_TRUE(session) << problem;
   EXPECT_FALSE(session->supervised);
@@ -137,8 +137,9 @@ TEST(SessionRecord, ThoseOfTheFirstVersionAreStillRead) {
   const auto migrated = to_record(*session);
   EXPECT_EQ(migrated["formatVersion"], kStateVersion);
   EXPECT_EQ(migrated["onDrain"], "wait");
+  EXPECT_EQ(migrated["userEnvironment"], Json::array());
   first["formatVersion"] = 2;
-  EXPECT_FALSE(from_record(first, problem)) << "the second version writes them all";
+  EXPECT_FALSE(from_record(first, problem)) << "the second version writes these";
 }
 
 TEST(Registry, FindsOwnNamesAndIdsAndHidesOthers) {

@@ -197,15 +197,18 @@ TEST(Session, EnvironmentFoldersAndTheSearchPath) {
   spec.cwd = "/usr";
   spec.environment = {"PATH=" + folder.path().string() + ":/usr/bin:/bin", "MINE=1",
                       "PTYD_SESSION=x"};
+  spec.user_environment = {"HOME=/home/of", "SHELL=/of/the/database", "USER=nobody's"};
   const auto text = output_of(spec, {{"NOTIFY_SOCKET", "/x"},
                                      {"LISTEN_FDS", "1"},
                                      {"PTYD_SECRET", "1"},
                                      {"KEPT", "yes"},
                                      {"HOME", std::nullopt},
+                                     {"USER", "al"},
                                      {"SHELL", std::nullopt}});
   EXPECT_TRUE(text.starts_with("/usr\n")) << text;
   for (const auto* entry : {"\nMINE=1\n", "\nKEPT=yes\n", "\nPTYD_SESSION=test\n",
-                            "\nPTYD_SESSION_ID=0123456789abcdef\n", "\nHOME=/", "\nSHELL=/"})
+                            "\nPTYD_SESSION_ID=0123456789abcdef\n", "\nHOME=/home/of\n",
+                            "\nSHELL=/of/the/database\n", "\nUSER=al\n"})
     EXPECT_NE(text.find(entry), std::string::npos) << entry << text;
   for (const auto* name : {"NOTIFY_SOCKET", "LISTEN_FDS", "PTYD_SECRET"})
     EXPECT_EQ(text.find(name), std::string::npos) << name;

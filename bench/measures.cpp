@@ -9,6 +9,7 @@
 #include <chrono>
 #include <stdexcept>
 #include <string_view>
+#include <thread>
 
 #include "bench/processes.hpp"
 #include "bench/program.hpp"
@@ -191,12 +192,13 @@ std::optional<double> listing(const Manager& manager, int sessions) {
 }
 
 // Milliseconds from the start of a client to the last byte of the screen.
-std::optional<double> attaching(const Manager& manager, std::size_t printed) {
+std::optional<double> attaching(const Manager& manager, std::size_t printed, bool quiet) {
   if (!manager.restores_screen) return std::nullopt;
   Instance instance(manager);
   const auto command = program("colour", printed);
   instance.start(kSession, command);
   { Attached(instance, kSession, command).flood(); }
+  if (quiet) std::this_thread::sleep_for(milliseconds(500));  // since when nobody prints or attaches
   const auto begin = SteadyClock::now();
   auto viewer = instance.attach(kSession, command);
   if (!Reading(viewer).until(kEnd, test::kPatience))
@@ -269,8 +271,12 @@ std::vector<Measure> measures(double scale) {
       [](const Manager& manager, int number) { return memory(manager, number, 1 << 20); });
   add("starting", count(100), "sessions", "1/s", false, created_a_second);
   add("list of", count(200), "sessions", "ms", true, listing);
-  all.push_back({"attach after " + std::to_string(bytes(10) / 1000000) + " MB", "ms", true,
-                 [=](const Manager& manager) { return attaching(manager, bytes(10)); }});
+  for (const bool quiet : {false, true})
+    all.push_back({"attach after " + std::to_string(bytes(10) / 1000000) + " MB" +
+                       (quiet ? ", when quiet" : ""),
+                   "ms", true, [=](const Manager& manager) {
+                     return attaching(manager, bytes(10), quiet);
+                   }});
   add("ending", count(100), "sessions", "ms", true, ending);
   add("ends never shown, of", count(100), "commands", "", true, ends_lost);
   return all;

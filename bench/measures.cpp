@@ -53,7 +53,7 @@ class Reading {
     return size > 0;
   }
   bool read_frame(const test::Deadline& deadline) {
-    const auto frame = viewer_.protocol->next_frame(milliseconds(deadline.poll_timeout()));
+    const auto frame = viewer_.protocol->peek_frame(milliseconds(deadline.poll_timeout()));
     if (frame && frame->type == FrameType::kOutput) seen_ += as_text(frame->payload);
     return frame.has_value();
   }
@@ -160,7 +160,10 @@ std::optional<double> echo(const Manager& manager, double quantile, int keys, bo
   return times[static_cast<std::size_t>(quantile * static_cast<double>(times.size() - 1))];
 }
 
-std::optional<double> memory(const Manager& manager, int sessions, std::size_t printed) {
+constexpr std::chrono::seconds kMemoryPause{5};  // a quiet session has tidied up by then
+
+std::optional<double> memory(const Manager& manager, int sessions, std::size_t printed,
+                             bool quiet) {
   if (!manager.start) return std::nullopt;
   Instance instance(manager);
   for (int i = 0; i < sessions; ++i) {
@@ -170,6 +173,7 @@ std::optional<double> memory(const Manager& manager, int sessions, std::size_t p
     Attached attached(instance, session, command);
     if (printed != 0) attached.flood();
   }
+  if (quiet) std::this_thread::sleep_for(kMemoryPause);
   return pss_kib(instance.processes()) / sessions;
 }
 
@@ -198,7 +202,8 @@ std::optional<double> attaching(const Manager& manager, std::size_t printed, boo
   const auto command = program("colour", printed);
   instance.start(kSession, command);
   { Attached(instance, kSession, command).flood(); }
-  if (quiet) std::this_thread::sleep_for(milliseconds(500));  // since when nobody prints or attaches
+  if (quiet)
+    std::this_thread::sleep_for(milliseconds(500));  // since when nobody prints or attaches
   const auto begin = SteadyClock::now();
   auto viewer = instance.attach(kSession, command);
   if (!Reading(viewer).until(kEnd, test::kPatience))
@@ -266,17 +271,18 @@ std::vector<Measure> measures(double scale) {
                    [=](const Manager& manager) { return round(manager, number); }});
   };
   add("memory of each of", count(100), "idle sessions", "KiB", true,
-      [](const Manager& manager, int number) { return memory(manager, number, 0); });
-  add("memory of each of", count(20), "sessions after 1 MiB", "KiB", true,
-      [](const Manager& manager, int number) { return memory(manager, number, 1 << 20); });
+      [](const Manager& manager, int number) { return memory(manager, number, 0, false); });
+  add("memory of each of", count(50), "sessions after 1 MiB", "KiB", true,
+      [](const Manager& manager, int number) { return memory(manager, number, 1 << 20, false); });
+  add("memory of each of", count(50), "sessions after 1 MiB, when quiet", "KiB", true,
+      [](const Manager& manager, int number) { return memory(manager, number, 1 << 20, true); });
   add("starting", count(100), "sessions", "1/s", false, created_a_second);
   add("list of", count(200), "sessions", "ms", true, listing);
   for (const bool quiet : {false, true})
     all.push_back({"attach after " + std::to_string(bytes(10) / 1000000) + " MB" +
                        (quiet ? ", when quiet" : ""),
-                   "ms", true, [=](const Manager& manager) {
-                     return attaching(manager, bytes(10), quiet);
-                   }});
+                   "ms", true,
+                   [=](const Manager& manager) { return attaching(manager, bytes(10), quiet); }});
   add("ending", count(100), "sessions", "ms", true, ending);
   add("ends never shown, of", count(100), "commands", "", true, ends_lost);
   return all;

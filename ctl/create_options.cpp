@@ -10,7 +10,7 @@
 #include <map>
 #include <system_error>
 
-#include "common/scrollback.hpp"
+#include "common/scrollback/layout.hpp"
 #include "common/session_name.hpp"
 #include "common/text.hpp"
 #include "common/user_database.hpp"

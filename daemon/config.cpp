@@ -13,7 +13,7 @@
 #include <iterator>
 #include <system_error>
 
-#include "common/scrollback.hpp"
+#include "common/scrollback/layout.hpp"
 #include "common/text.hpp"
 #include "daemon/session.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <climits>
 
-#include "common/scrollback.hpp"
+#include "common/scrollback/layout.hpp"
 #include "common/session_name.hpp"
 #include "common/text.hpp"
 #include "daemon/session.hpp"

@@ -15,7 +15,7 @@
 
 #include "common/message.hpp"
 #include "common/protocol.hpp"
-#include "common/scrollback.hpp"
+#include "common/scrollback/reader.hpp"
 #include "common/text.hpp"
 
 namespace ptyd {

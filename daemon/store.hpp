@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/event_loop.hpp"
-#include "common/scrollback.hpp"
+#include "common/scrollback/reader.hpp"
 #include "daemon/result.hpp"
 #include "daemon/state_files.hpp"
 #include "daemon/worker.hpp"

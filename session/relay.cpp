@@ -71,6 +71,7 @@ Relay::Relay(EventLoop& loop, Scrollback scrollback, std::unique_ptr<Pty> pty,
       scrollback_(std::move(scrollback)),
       pty_(std::move(pty)),
       follower_(loop, scrollback_, {spec.rows, spec.columns}),
+      packer_(loop, scrollback_),
       window_(loop, *pty_, {spec.rows, spec.columns}),
       viewers_(loop, scrollback_,
                {.input_fits = [this](std::size_t size) { return pty_->input_fits(size); },
@@ -102,6 +103,7 @@ void Relay::on_readable() {
   scrollback_.commit(*size);
   viewers_.pump();  // before anything else: someone waits for the echo of a key
   follower_.on_output();
+  packer_.on_used();
   window_.on_output();
   note_activity();
   if (draining_) quiet_timer_.start(kDrainQuiet);
@@ -131,6 +133,7 @@ void Relay::resize(TerminalSize size) {
 }
 
 void Relay::attach(UniqueFd socket, const PassClient& client) {
+  packer_.on_used();
   const TerminalSize size{client.rows, client.columns};
   const auto restore = client.restore != Restore::kDefault ? client.restore
                        : is_valid(size)                    ? Restore::kScreen

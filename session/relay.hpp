@@ -11,10 +11,11 @@
 
 #include "common/event_loop.hpp"
 #include "common/protocol.hpp"
-#include "common/scrollback.hpp"
+#include "common/scrollback/scrollback.hpp"
 #include "session/activity.hpp"
 #include "session/pty.hpp"
 #include "session/screen_follower.hpp"
+#include "session/scrollback_packer.hpp"
 #include "session/spawn.hpp"
 #include "session/viewers.hpp"
 #include "session/window.hpp"
@@ -82,6 +83,7 @@ class Relay {
   Scrollback scrollback_;
   std::unique_ptr<Pty> pty_;
   ScreenFollower follower_;
+  ScrollbackPacker packer_;
   Window window_;
   Viewers viewers_;
   Activity activity_;

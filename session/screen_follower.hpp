@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "common/event_loop.hpp"
-#include "common/scrollback.hpp"
+#include "common/scrollback/scrollback.hpp"
 #include "common/terminal/screen.hpp"
 
 namespace ptyd {

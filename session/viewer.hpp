@@ -13,7 +13,7 @@
 #include "common/event_loop.hpp"
 #include "common/frame.hpp"
 #include "common/protocol.hpp"
-#include "common/scrollback.hpp"
+#include "common/scrollback/scrollback.hpp"
 #include "common/unique_fd.hpp"
 #include "session/given_terminal.hpp"
 

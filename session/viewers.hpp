@@ -10,7 +10,7 @@
 
 #include "common/event_loop.hpp"
 #include "common/protocol.hpp"
-#include "common/scrollback.hpp"
+#include "common/scrollback/scrollback.hpp"
 #include "session/viewer.hpp"
 
 namespace ptyd {

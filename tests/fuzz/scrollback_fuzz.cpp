@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A hostile host's scrollback: any header, with any file behind it.
-#include "common/scrollback.hpp"
+#include "common/scrollback/reader.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -75,13 +75,18 @@ bool ProtocolClient::receive_more(const Deadline& deadline) {
   return true;
 }
 
-std::optional<ReceivedFrame> ProtocolClient::next_frame(std::chrono::milliseconds timeout) {
+std::optional<Frame> ProtocolClient::peek_frame(std::chrono::milliseconds timeout) {
   const Deadline deadline(timeout);
   while (true) {
-    if (const auto frame = decoder_.next())
-      return ReceivedFrame{frame->type, Bytes(frame->payload.begin(), frame->payload.end())};
+    if (const auto frame = decoder_.next()) return frame;
     if (decoder_.failed() || !receive_more(deadline)) return std::nullopt;
   }
+}
+
+std::optional<ReceivedFrame> ProtocolClient::next_frame(std::chrono::milliseconds timeout) {
+  const auto frame = peek_frame(timeout);
+  if (!frame) return std::nullopt;
+  return ReceivedFrame{frame->type, Bytes(frame->payload.begin(), frame->payload.end())};
 }
 
 std::optional<ReceivedFrame> ProtocolClient::next_frame(FrameType type,

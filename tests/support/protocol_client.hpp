@@ -53,6 +53,8 @@ class ProtocolClient {
 
   // The next frame; nothing when the connection ends or time is up.
   std::optional<ReceivedFrame> next_frame(std::chrono::milliseconds timeout = kPatience);
+  // The same without a copy: valid until the next call of any of these.
+  std::optional<Frame> peek_frame(std::chrono::milliseconds timeout = kPatience);
   // The next frame of this type; EVENTs on the way are kept for next_event(), others dropped.
   std::optional<ReceivedFrame> next_frame(FrameType type,
                                           std::chrono::milliseconds timeout = kPatience);

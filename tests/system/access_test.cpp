@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <map>
 
-#include "common/scrollback.hpp"
+#include "common/scrollback/scrollback.hpp"
 #include "tests/support/sessions.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/system/daemon.hpp"

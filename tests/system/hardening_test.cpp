@@ -8,7 +8,7 @@
 
 #include <regex>
 
-#include "common/scrollback.hpp"
+#include "common/scrollback/scrollback.hpp"
 #include "tests/support/sessions.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/system/daemon.hpp"

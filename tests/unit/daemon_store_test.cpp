@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 
+#include "common/scrollback/scrollback.hpp"
 #include "daemon/store.hpp"
 #include "tests/support/run_loop.hpp"
 #include "tests/support/temp_dir.hpp"

@@ -21,7 +21,9 @@ SessionSpec full_spec() {
           .stop_input = "stop\n",
           .stop_timeout_ms = 5000,
           .idle_after_ms = 60'000,
-          .created_at = 1'700'000'000'000'000};
+          .created_at = 1'700'000'000'000'000,
+          .terminate_on_drain = 1,
+          .user_environment = {"HOME=/home/al", "USER=al"}};
 }
 
 Register full_register() {

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "common/scrollback.hpp"
+#include "common/scrollback/scrollback.hpp"
+#include "common/scrollback/reader.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <random>
 #include <thread>
 
 #include "tests/support/temp_dir.hpp"
@@ -17,9 +20,11 @@
 namespace ptyd {
 namespace {
 
-// What stands at a position, so that any misplaced byte shows.
+// What stands at a position, so that any misplaced byte shows. In every third segment what cannot
+// be packed.
 std::uint8_t byte_at(std::uint64_t position) {
-  return static_cast<std::uint8_t>((position * 0x9e3779b97f4a7c15ULL) >> 56);
+  const auto grain = position / kScrollbackSegment % 3 == 2 ? 1U : 16U;
+  return static_cast<std::uint8_t>((position / grain * 0x9e3779b97f4a7c15ULL) >> 56);
 }
 
 Scrollback create(std::uint64_t capacity) {
@@ -97,6 +102,107 @@ TEST(Scrollback, StaysWithWhomItIsMovedTo) {
   EXPECT_TRUE(stands_at(0, second.view(0, 2000)));
 }
 
+// Bytes that the file takes, not its size.
+std::uint64_t memory_of(const Scrollback& scrollback) {
+  struct stat status {};
+  EXPECT_EQ(::fstat(scrollback.fd(), &status), 0);
+  return static_cast<std::uint64_t>(status.st_blocks) * 512;
+}
+
+void pack_all(Scrollback& scrollback) {
+  while (scrollback.pack_segment()) continue;
+}
+
+TEST(ScrollbackPacking, TakesLessMemoryAndLosesNothing) {
+  auto scrollback = create(1024 * 1024);
+  const auto reader = reader_of(scrollback);
+  while (scrollback.head() < 5'000'000) print(scrollback, 40'000);
+  const auto before = memory_of(scrollback);
+  pack_all(scrollback);
+  // A third cannot be packed.
+  EXPECT_LT(memory_of(scrollback), before * 6 / 10);
+  EXPECT_GT(before, scrollback.capacity());
+  const auto tail = reader->tail(~0ULL);
+  EXPECT_EQ(tail.start, scrollback.oldest());
+  EXPECT_EQ(tail.bytes.size(), scrollback.capacity());
+  EXPECT_TRUE(stands_at(tail.start, tail.bytes));
+  const auto all = scrollback.view(scrollback.oldest(), scrollback.capacity());
+  ASSERT_EQ(all.size(), scrollback.capacity());
+  EXPECT_TRUE(stands_at(scrollback.oldest(), all));
+  // Looked at, it is as large as it was, until it is packed again.
+  EXPECT_GT(memory_of(scrollback), before * 9 / 10);
+  pack_all(scrollback);
+  EXPECT_LT(memory_of(scrollback), before * 6 / 10);
+  EXPECT_FALSE(scrollback.pack_segment());
+}
+
+TEST(ScrollbackPacking, GivesAllMemoryBackThatPackedSegmentsTook) {
+  auto scrollback = create(1024 * 1024);
+  for (int round = 0; round < 40; ++round) {
+    for (int i = 0; i < 20; ++i) print(scrollback, kMaxOutputRead);
+    pack_all(scrollback);
+  }
+  while (scrollback.head() < 40'000'000) print(scrollback, kMaxOutputRead);
+  // The ring, and the header with its table.
+  EXPECT_LE(memory_of(scrollback), scrollback.capacity() + 2 * kMaxOutputRead);
+}
+
+TEST(ScrollbackPacking, WhateverIsDoneInWhateverOrderEveryByteIsRight) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto up_to = [&random](std::uint64_t most) { return random() % (most + 1); };
+  for (const auto capacity : {kMinScrollback, 2 * kMinScrollback, 5 * kMinScrollback}) {
+    auto scrollback = create(capacity);
+    const auto reader = reader_of(scrollback);
+    for (int i = 0; i < 3000; ++i) {
+      switch (up_to(4)) {
+        case 0: print(scrollback, up_to(kMaxOutputRead)); break;
+        case 1: print(scrollback, up_to(4095)); break;
+        case 2: (void)scrollback.pack_segment(); break;
+        case 3: {
+          const auto kept = scrollback.head() - scrollback.oldest();
+          const auto position = scrollback.oldest() + up_to(kept);
+          const auto bytes = scrollback.view(position, up_to(kept));
+          ASSERT_TRUE(stands_at(position, bytes));
+          break;
+        }
+        default: {
+          const auto tail = reader->tail(up_to(capacity));
+          ASSERT_EQ(tail.start + tail.bytes.size(), scrollback.head());
+          ASSERT_TRUE(stands_at(tail.start, tail.bytes));
+        }
+      }
+    }
+  }
+}
+
+TEST(ScrollbackPacking, GoesOnBesideAReader) {
+  auto scrollback = create(512 * 1024);
+  const auto reader = reader_of(scrollback);
+  ASSERT_TRUE(reader);
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (std::size_t i = 0; i < 3000; ++i) {
+      print(scrollback, 1 + (i * 7919) % kMaxOutputRead);
+      if (i % 3 != 0) pack_all(scrollback);
+      if (i % 7 == 0) (void)scrollback.view(scrollback.oldest(), 100'000);
+    }
+    done = true;
+  });
+  std::size_t reads = 0, bytes = 0;
+  while (!done || reads == 0) {
+    const auto tail = reader->tail(~0ULL);
+    ASSERT_TRUE(stands_at(tail.start, tail.bytes));
+    ++reads;
+    bytes += tail.bytes.size();
+  }
+  writer.join();
+  EXPECT_EQ(reader->tail(~0ULL).bytes.size(), scrollback.capacity());
+  RecordProperty("reads", static_cast<int>(reads));
+  RecordProperty("bytes", static_cast<int>(bytes));
+}
+
 TEST(ScrollbackReader, SeesWhatWasWritten) {
   auto scrollback = create(kMinScrollback);
   const auto reader = reader_of(scrollback);
@@ -163,6 +269,10 @@ struct Header {
   std::uint64_t ring_size = 128 * 1024;
   std::uint64_t head = 0;
   std::int64_t last_activity_us = 0;
+  std::uint64_t packed_offset = 0;
+  std::uint32_t table_offset = 0;
+  std::uint32_t segment_size = 0;
+  std::uint64_t changes = 0;
 };
 static_assert(sizeof(Header) == sizeof(ScrollbackHeader));
 
@@ -255,6 +365,68 @@ TEST(ScrollbackReader, SurvivesAHeaderThatChangesLater) {
   ASSERT_EQ(::pwrite(writer.get(), &hostile, sizeof hostile, 0),
             static_cast<ssize_t>(sizeof hostile));
   EXPECT_LE(reader->tail(~0ULL).bytes.size(), 64U * 1024);
+}
+
+// ---- packed by a hostile host ----
+
+constexpr off_t kPackedFile = 64 * 1024 + 2 * 128 * 1024;
+
+Header packed_header() {
+  return {.head = 128 * 1024,
+          .packed_offset = 192 * 1024,
+          .table_offset = sizeof(Header),
+          .segment_size = 64 * 1024};
+}
+
+TEST(ScrollbackReader, RefusesPackedAreasThatDoNotFitTheFile) {
+  EXPECT_TRUE(opens(memory_file(packed_header(), kSeals, kPackedFile)));
+  const auto refuses = [](auto change) {
+    auto header = packed_header();
+    change(header);
+    return !opens(memory_file(header, kSeals, kPackedFile));
+  };
+  EXPECT_TRUE(refuses([](Header& h) { h.packed_offset = 192 * 1024 + 1; }));
+  EXPECT_TRUE(refuses([](Header& h) { h.packed_offset = ~0ULL; }));
+  EXPECT_TRUE(refuses([](Header& h) { h.table_offset = kPackedFile - 3; }));
+  EXPECT_TRUE(refuses([](Header& h) { h.table_offset = ~0U; }));
+  EXPECT_TRUE(refuses([](Header& h) { h.segment_size = 0; }));
+  EXPECT_TRUE(refuses([](Header& h) { h.segment_size = 32 * 1024; }));
+  EXPECT_TRUE(refuses([](Header& h) { h.ring_size = 128 * 1024 - 1; }));
+}
+
+TEST(ScrollbackReader, LeavesOutWhatCannotBeUnpacked) {
+  // The older of the two segments has never been packed, then the newer.
+  for (const std::size_t broken : {0U, 1U})
+    for (const auto size :
+         {std::uint16_t{1}, std::uint16_t{1000}, std::uint16_t{49152}, std::uint16_t{65535}}) {
+      auto fd = memory_file(packed_header(), kSeals, kPackedFile);
+      ASSERT_EQ(::pwrite(fd.get(), &size, sizeof size,
+                         static_cast<off_t>(sizeof(Header) + broken * sizeof size)),
+                static_cast<ssize_t>(sizeof size));
+      std::error_code error;
+      const auto reader = ScrollbackReader::open(std::move(fd), error);
+      ASSERT_TRUE(reader);
+      const auto tail = reader->tail(~0ULL);
+      // capacity() is one segment, the newer one.
+      EXPECT_EQ(tail.bytes.size(), broken == 0 ? 64U * 1024 : 0U) << size;
+      EXPECT_EQ(tail.start + tail.bytes.size(), 128U * 1024);
+    }
+}
+
+TEST(ScrollbackReader, ComesToAnEndWhileTheTableChangesAllTheTime) {
+  auto fd = memory_file(packed_header(), kSeals, kPackedFile);
+  const auto writer_fd = duplicate(fd.get());
+  std::error_code error;
+  const auto reader = ScrollbackReader::open(std::move(fd), error);
+  ASSERT_TRUE(reader);
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (std::uint64_t changes = 0; !done; ++changes)
+      (void)::pwrite(writer_fd.get(), &changes, sizeof changes, offsetof(Header, changes));
+  });
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(reader->tail(100).bytes.size() % 100, 0U);
+  done = true;
+  writer.join();
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include <string>
 #include <thread>
 
-#include "common/scrollback.hpp"
+#include "common/scrollback/scrollback.hpp"
 #include "common/terminal/screen.hpp"
 #include "tests/unit/session_driver.hpp"
 

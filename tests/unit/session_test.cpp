@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <string>
 
-#include "common/scrollback.hpp"
+#include "common/scrollback/reader.hpp"
 #include "session/environment.hpp"
 #include "session/spec_check.hpp"
 #include "tests/unit/session_driver.hpp"
@@ -239,6 +239,40 @@ TEST(Session, ScrollbackIsReadableFromOutside) {
   EXPECT_EQ(as_text(reader->tail(1000).bytes), "one\r\ntwo\r\n");
   EXPECT_EQ(reader->head(), 10U);
   EXPECT_GT(reader->last_activity_us(), 0);
+}
+
+TEST(Session, WhatAQuietSessionHasPrintedTakesLessMemoryAndIsStillThere) {
+  SessionDriver daemon;
+  ASSERT_TRUE(daemon.start_bash("seq 1 200000; echo done; read x; echo more; read x"));
+  const auto memfd = daemon.memfd();
+  const auto memory = [&memfd] {
+    struct stat status {};
+    return ::fstat(memfd.get(), &status) == 0 ? status.st_blocks * 512 : 0;
+  };
+  std::error_code error;
+  const auto reader =
+      ScrollbackReader::open(UniqueFd(::fcntl(memfd.get(), F_DUPFD_CLOEXEC, 0)), error);
+  ASSERT_TRUE(reader) << error.message();
+  std::string all;
+  for (int i = 1; i <= 200'000; ++i) all += std::to_string(i) + "\r\n";
+  all += "done\r\n";
+  const Deadline deadline(kPatience);
+  while (reader->head() < all.size() || memory() > 800 * 1024) {
+    ASSERT_FALSE(deadline.passed()) << memory();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(as_text(reader->tail(~0ULL).bytes), all.substr(all.size() - reader->capacity()));
+
+  auto viewer = daemon.attach();
+  viewer->type("\n");
+  ASSERT_TRUE(viewer->wait_text("more\r\n"));
+  // What was typed is echoed.
+  all += "\r\nmore\r\n";
+  EXPECT_TRUE(all.ends_with(viewer->shown)) << viewer->shown.size();
+  EXPECT_GT(viewer->shown.size(), 32U * 1024);
+  EXPECT_EQ(as_text(reader->tail(~0ULL).bytes), all.substr(all.size() - reader->capacity()));
+  viewer->type("\n");
+  EXPECT_TRUE(daemon.finish());
 }
 
 TEST(Session, ReconnectsAndRegistersAgain) {

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdio>
 #include <filesystem>
 
 #include "tests/support/sessions.hpp"
@@ -20,6 +22,11 @@ std::string cgroup_of(pid_t pid) {
   return unified == std::string::npos
              ? ""
              : text.substr(unified + 3, text.find('\n', unified) - unified - 3);
+}
+
+// Processor time of its first thread until now; see proc(5), schedstat.
+double cpu_ms(const std::string& pid) {
+  return std::stod(read_file("/proc/" + pid + "/schedstat")) / 1e6;
 }
 
 TEST(Units, TheFirstConnectionStartsTheDaemon) {
@@ -120,6 +127,30 @@ TEST(Units, ASessionHasItsOwnersEnvironment) {
 }
 
 // A person edits a file on a terminal while the daemon is restarted and killed.
+// Prints what a session costs that systemd starts.
+TEST(Units, ManyAreCreatedOneAfterTheOther) {
+  constexpr int kSessions = 100;
+  start_socket();
+  auto client = client_of("alice");
+  create_shell(client, "first");
+  const auto daemon = unit_property("ptyd.service", "MainPID");
+  const auto manager_before = cpu_ms("1");
+  const auto daemon_before = cpu_ms(daemon);
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < kSessions; ++i) {
+    const auto created = client.request(
+        "create", {{"name", "many" + std::to_string(i)}, {"command", {"sleep", "1000"}}});
+    ASSERT_EQ(created.result.value("state", ""), "active") << created.error;
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  std::printf(
+      "%d sessions as units: %.0f a second; processor time of each: systemd %.2f ms, "
+      "ptyd %.2f ms\n",
+      kSessions, kSessions / took.count(), (cpu_ms("1") - manager_before) / kSessions,
+      (cpu_ms(daemon) - daemon_before) / kSessions);
+  EXPECT_EQ(client.request("list").items.size(), std::size_t{kSessions + 1});
+}
+
 TEST(Units, AnEditorOnATerminalNoticesNothing) {
   start_socket();
   Terminal terminal(as_user("alice", {kPtyctl, "new", "edit", "--", "vim.tiny", "note"}));

@@ -136,34 +136,35 @@ std::string Session::ended_by() const {
 Json to_public_json(const Session& session) {
   const auto ended_by = session.ended_by();
   const bool exited = session.result && session.result->kind == EndKind::kExited;
-  return {
-      {"id", session.id()},
-      {"name", session.name()},
-      {"uid", session.uid},
-      {"user", session.user},
-      {"state", session.waits ? "queued" : to_string(session.state())},
-      {"command", shortened(session.spec.command)},
-      {"cwd", session.spec.cwd},
-      {"pid", session.command_pid},
-      {"hostPid", session.host_pid},
-      {"terminal", session.terminal},
-      {"rows", session.size.rows},
-      {"columns", session.size.columns},
-      {"clients", session.viewers},
-      {"createdAt", format_utc(from_us(session.spec.created_at))},
-      {"startedAt", time_or_null(session.started_at)},
-      {"lastActivity", format_utc(session.last_activity())},
-      {"endedAt", time_or_null(session.ended_at)},
-      {"endedBy", ended_by.empty() ? Json(nullptr) : Json(ended_by)},
-      {"exitStatus", exited ? Json(session.result->value) : Json(nullptr)},
-      {"outputBytes", session.output_bytes()},
-      {"stopInput", session.spec.stop_input},
-      {"stopTimeoutMs", session.spec.stop_timeout_ms},
-      {"onDrain", on_drain_word(session.spec)},
-      {"scrollbackBytes", session.spec.scrollback},
-      {"supervised", session.supervised},
-      {"unit", session.unit},
-  };
+  // One by one, since a list of initializers is copied: lists of thousands are made of these.
+  Json::object_t json;
+  json.emplace("id", session.id());
+  json.emplace("name", session.name());
+  json.emplace("uid", session.uid);
+  json.emplace("user", session.user);
+  json.emplace("state", session.waits ? "queued" : to_string(session.state()));
+  json.emplace("command", shortened(session.spec.command));
+  json.emplace("cwd", session.spec.cwd);
+  json.emplace("pid", session.command_pid);
+  json.emplace("hostPid", session.host_pid);
+  json.emplace("terminal", session.terminal);
+  json.emplace("rows", session.size.rows);
+  json.emplace("columns", session.size.columns);
+  json.emplace("clients", session.viewers);
+  json.emplace("createdAt", format_utc(from_us(session.spec.created_at)));
+  json.emplace("startedAt", time_or_null(session.started_at));
+  json.emplace("lastActivity", format_utc(session.last_activity()));
+  json.emplace("endedAt", time_or_null(session.ended_at));
+  json.emplace("endedBy", ended_by.empty() ? Json(nullptr) : Json(ended_by));
+  json.emplace("exitStatus", exited ? Json(session.result->value) : Json(nullptr));
+  json.emplace("outputBytes", session.output_bytes());
+  json.emplace("stopInput", session.spec.stop_input);
+  json.emplace("stopTimeoutMs", session.spec.stop_timeout_ms);
+  json.emplace("onDrain", on_drain_word(session.spec));
+  json.emplace("scrollbackBytes", session.spec.scrollback);
+  json.emplace("supervised", session.supervised);
+  json.emplace("unit", session.unit);
+  return json;
 }
 
 Json to_record(const Session& session) {

@@ -130,7 +130,7 @@ void Command::end(std::chrono::milliseconds timeout, std::chrono::milliseconds a
 
 void Command::on_ask_timer() {
   if (asked_)
-    hang_up();
+    hang_up(tree());
   else
     ask();
 }
@@ -138,17 +138,18 @@ void Command::on_ask_timer() {
 void Command::ask() {
   ask_timer_.stop();
   asked_ = true;
-  signal_all(SIGTERM);
-  hang_up();
-  signal_all(SIGCONT);  // a stopped process acts on nothing else
+  const auto asked = tree();
+  for (const pid_t pid : asked) signal_one(pid, SIGTERM);
+  hang_up(asked);
+  for (const pid_t pid : asked) signal_one(pid, SIGCONT);  // one that is stopped does nothing else
 }
 
 // To who ignores SIGTERM, as an interactive shell does. Not to all: who catches SIGTERM to end in
 // good order would die of SIGHUP before that. Said again to who stays: a shell that is about to
 // show its prompt catches SIGTERM for a moment, and bash overlooks a SIGHUP that comes just before
 // it waits for a key.
-void Command::hang_up() {
-  for (const pid_t pid : tree())
+void Command::hang_up(const std::vector<pid_t>& pids) {
+  for (const pid_t pid : pids)
     if (ignores_signal(pid, SIGTERM)) signal_one(pid, SIGHUP);
   if (++hang_up_rounds_ < kHangUpRounds) ask_timer_.start(kHangUpInterval);
 }

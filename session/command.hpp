@@ -54,7 +54,7 @@ class Command {
   bool signal_one(pid_t pid, int signal) const;
   void on_ask_timer();
   void ask();
-  void hang_up();
+  void hang_up(const std::vector<pid_t>& pids);
   void kill_round();
 
   EventLoop& loop_;

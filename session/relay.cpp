@@ -17,6 +17,10 @@ namespace {
 constexpr std::uint64_t kReplay = 64 * 1024;
 // As drawn, which is longer than as printed only where attributes are many.
 constexpr std::size_t kMaxHistory = 256 * 1024;
+// What most reads give while a program floods its terminal: there may be more, and to ask epoll
+// first costs processor time. Not without an end: keys and requests are served in between.
+constexpr std::size_t kFullRead = 4095;
+constexpr int kReadsAtOnce = 8;
 // The command is gone, but its last output may still be in the kernel, and a background job may
 // hold the terminal side open for ever. So read until the end, or until nothing has come for so
 // long, or until the limit.
@@ -89,17 +93,22 @@ Relay::Relay(EventLoop& loop, Scrollback scrollback, std::unique_ptr<Pty> pty,
       drain_timer_(loop, [this] { drained(); }) {}
 
 void Relay::on_readable() {
+  for (int reads = 0; reads < kReadsAtOnce && read_output(); ++reads) continue;
+}
+
+bool Relay::read_output() {
   if (!viewers_.try_admit()) {
     waiting_ = true;
-    return pty_->set_reading(false);
+    pty_->set_reading(false);
+    return false;
   }
   follower_.before_output();
   const auto size = pty_->read(scrollback_.write_area());
   if (!size) {
     if (draining_) drained();
-    return;
+    return false;
   }
-  if (*size == 0) return;
+  if (*size == 0) return false;
   scrollback_.commit(*size);
   viewers_.pump();  // before anything else: someone waits for the echo of a key
   follower_.on_output();
@@ -107,6 +116,7 @@ void Relay::on_readable() {
   window_.on_output();
   note_activity();
   if (draining_) quiet_timer_.start(kDrainQuiet);
+  return *size >= kFullRead;
 }
 
 void Relay::on_room() {

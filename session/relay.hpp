@@ -63,6 +63,8 @@ class Relay {
   Relay(EventLoop& loop, Scrollback scrollback, std::unique_ptr<Pty> pty, const SessionSpec& spec,
         Callbacks callbacks);
   void on_readable();
+  // False when there is nothing more to be read for now.
+  bool read_output();
   void on_room();
   void on_quiet();
   void drained();

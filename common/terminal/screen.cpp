@@ -4,6 +4,7 @@
 #include "common/terminal/screen.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace ptyd {
 namespace {
@@ -29,6 +30,10 @@ std::size_t find_last_reset(std::span<const std::uint8_t> output) {
   if (found_short != near.end()) last = std::max(last, found_short);
   if (last == near.begin()) return 0;
   return output.size() - near.size() + static_cast<std::size_t>(last - near.begin());
+}
+
+bool contains(std::span<const std::uint8_t> output, std::uint8_t byte) {
+  return !output.empty() && std::memchr(output.data(), byte, output.size()) != nullptr;
 }
 
 }  // namespace
@@ -62,6 +67,7 @@ void Screen::feed(std::span<const std::uint8_t> output) {
 
 void Screen::skip(std::span<const std::uint8_t> output) {
   skipping_ = true;
+  shifts_ = contains(output, kShiftOut) || contains(output, kShiftIn);
   // Attributes from before the last reset are of no account.
   const auto last_reset = find_last_reset(output);
   styles_count_ = false;

@@ -73,6 +73,7 @@ class Screen {
   [[nodiscard]] std::string difference(const Screen& other) const;
 
  private:
+  static constexpr std::uint8_t kShiftOut = 0x0e, kShiftIn = 0x0f;
   enum class Charset : std::uint8_t { kAscii, kGraphics, kBritish };
   struct Charsets {
     std::array<Charset, 4> sets{};
@@ -181,6 +182,7 @@ class Screen {
   std::size_t cluster_limit_ = 0;         // when they are collected
   bool skipping_ = false;
   bool styles_count_ = true;  // while skipping
+  bool shifts_ = false;       // there are some in what is skipped
   std::uint64_t fed_ = 0;
   OnLine on_line_;
   bool style_of_lines_ = true;

@@ -12,8 +12,6 @@ constexpr std::size_t kMaxCluster = 8;  // characters in one place; further ones
 constexpr std::size_t kMinClusterLimit = 256;
 
 constexpr std::uint8_t kBackspace = 0x08;
-constexpr std::uint8_t kShiftOut = 0x0e;
-constexpr std::uint8_t kShiftIn = 0x0f;
 
 // DEC special graphics, from '`' on.
 constexpr char32_t kGraphics[] = {U'◆', U'▒', U'␉', U'␌', U'␍', U'␊', U'°', U'±', U'␤', U'␋', U'┘',
@@ -48,6 +46,7 @@ const std::uint8_t* Screen::skip_plain_text(const std::uint8_t* at, const std::u
         std::memchr(from, byte, static_cast<std::size_t>(to - from)));
   };
   if (const auto* escape = find(at, end, ControlParser::kEscapeByte)) end = escape;
+  if (!shifts_) return end;
   const auto last = [at, end](std::uint8_t byte) {
     return static_cast<const std::uint8_t*>(
         ::memrchr(at, byte, static_cast<std::size_t>(end - at)));

@@ -144,7 +144,7 @@ TEST(Units, ManyAreCreatedOneAfterTheOther) {
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
   std::printf(
-      "%d sessions as units: %.0f a second; processor time of each: systemd %.2f ms, "
+      "figure: %d sessions as units: %.0f a second; processor time of each: systemd %.2f ms, "
       "ptyd %.2f ms\n",
       kSessions, kSessions / took.count(), (cpu_ms("1") - manager_before) / kSessions,
       (cpu_ms(daemon) - daemon_before) / kSessions);

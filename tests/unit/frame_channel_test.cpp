@@ -122,6 +122,61 @@ TEST_F(FrameChannelTest, SendsDescriptorsWithTheirFrame) {
   EXPECT_GE(::fcntl(fds[0].get(), F_GETFD), 0);
 }
 
+TEST_F(FrameChannelTest, ABatchIsSentInLargePiecesAndWhollyInTheEnd) {
+  const std::string payload(500, 'x');
+  const auto frame = encode_frame(FrameType::kItem, as_bytes(payload));
+  std::string all;
+  {
+    const FrameChannel::Batch batch(*channel);
+    channel->send(FrameType::kItem, as_bytes(payload));
+    EXPECT_EQ(peer_reads(), "");
+    for (int i = 1; i < 100; ++i) channel->send(FrameType::kItem, as_bytes(payload));
+    all = peer_reads();
+    EXPECT_GE(all.size(), 32U * 1024);
+    EXPECT_LT(all.size(), 100 * frame.size());
+  }
+  EXPECT_EQ(channel->queued(), 0U);
+  all += peer_reads();
+  std::string expected;
+  for (int i = 0; i < 100; ++i) expected += as_text(frame);
+  EXPECT_EQ(all, expected);
+  channel->send(FrameType::kReply, as_bytes("at once"));
+  EXPECT_EQ(peer_reads(), as_text(encode_frame(FrameType::kReply, as_bytes("at once"))));
+}
+
+TEST_F(FrameChannelTest, ADescriptorInABatchComesWithItsFrame) {
+  {
+    const FrameChannel::Batch batch(*channel);
+    channel->send(FrameType::kItem, as_bytes("before"));
+    channel->send(FrameType::kStarted, as_bytes("x"),
+                  UniqueFd(::memfd_create("test", MFD_CLOEXEC)));
+    channel->send(FrameType::kItem, as_bytes("after"));
+  }
+  std::vector<FrameType> types;
+  UniqueFd fd;
+  FrameChannel* theirs = nullptr;
+  FrameChannel receiver(loop, std::move(peer), {},
+                        {[&](const Frame& frame) {
+                           types.push_back(frame.type);
+                           if (frame.type == FrameType::kStarted) fd = theirs->take_fd();
+                         },
+                         [](const std::string&) {},
+                         {}});
+  theirs = &receiver;
+  EXPECT_TRUE(run_until(loop, [&] { return types.size() == 3; }));
+  EXPECT_EQ(types[1], FrameType::kStarted);
+  EXPECT_TRUE(fd);
+}
+
+TEST_F(FrameChannelTest, ABatchForAPeerThatHasLeftIsForgotten) {
+  peer.reset();
+  {
+    const FrameChannel::Batch batch(*channel);
+    for (int i = 0; i < 100; ++i) channel->send(FrameType::kItem, as_bytes(std::string(500, 'x')));
+  }
+  EXPECT_TRUE(run_until(loop, [&] { return closed.has_value(); }));
+}
+
 TEST_F(FrameChannelTest, ClosesWhenFloodedWithDescriptors) {
   const UniqueFd file(::memfd_create("test", MFD_CLOEXEC));
   for (int i = 0; i < 20 && !closed; ++i) {

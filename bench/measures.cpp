@@ -250,41 +250,41 @@ std::vector<Measure> measures(double scale) {
   const auto count = [scale](int number) { return std::max(1, static_cast<int>(number * scale)); };
   std::vector<Measure> all;
   for (const std::string kind : kKinds)
-    all.push_back({"output, " + kind, "MB/s", false,
+    all.push_back({"output, " + kind, "MB/s",
                    [=](const Manager& manager) { return throughput(manager, kind, bytes(60)); }});
-  all.push_back({"output, text, to no terminal", "MB/s", false, [=](const Manager& manager) {
+  all.push_back({"output, text, to no terminal", "MB/s", [=](const Manager& manager) {
                    return throughput_without_terminal(manager, bytes(60));
                  }});
-  all.push_back({"manager's CPU", "s/GB", true,
+  all.push_back({"manager's CPU", "s/GB",
                  [=](const Manager& manager) { return cpu_per_gigabyte(manager, bytes(30)); }});
   for (const bool flood : {false, true})
     for (const double quantile : {0.5, 0.99})
       all.push_back({std::string("key echo, p") + (quantile == 0.5 ? "50" : "99") +
                          (flood ? ", beside a flood" : ""),
-                     "us", true, [=](const Manager& manager) {
+                     "us", [=](const Manager& manager) {
                        return echo(manager, quantile, count(500), flood);
                      }});
   // Their names say how many.
   const auto add = [&all](const std::string& name, int number, const std::string& more,
-                          const std::string& unit, bool less_is_better, auto round) {
-    all.push_back({name + " " + std::to_string(number) + " " + more, unit, less_is_better,
+                          const std::string& unit, auto round) {
+    all.push_back({name + " " + std::to_string(number) + " " + more, unit,
                    [=](const Manager& manager) { return round(manager, number); }});
   };
-  add("memory of each of", count(100), "idle sessions", "KiB", true,
+  add("memory of each of", count(100), "idle sessions", "KiB",
       [](const Manager& manager, int number) { return memory(manager, number, 0, false); });
-  add("memory of each of", count(50), "sessions after 1 MiB", "KiB", true,
+  add("memory of each of", count(50), "sessions after 1 MiB", "KiB",
       [](const Manager& manager, int number) { return memory(manager, number, 1 << 20, false); });
-  add("memory of each of", count(50), "sessions after 1 MiB, when quiet", "KiB", true,
+  add("memory of each of", count(50), "sessions after 1 MiB, when quiet", "KiB",
       [](const Manager& manager, int number) { return memory(manager, number, 1 << 20, true); });
-  add("starting", count(100), "sessions", "1/s", false, created_a_second);
-  add("list of", count(200), "sessions", "ms", true, listing);
+  add("starting", count(100), "sessions", "1/s", created_a_second);
+  add("list of", count(200), "sessions", "ms", listing);
   for (const bool quiet : {false, true})
     all.push_back({"attach after " + std::to_string(bytes(10) / 1000000) + " MB" +
                        (quiet ? ", when quiet" : ""),
-                   "ms", true,
+                   "ms",
                    [=](const Manager& manager) { return attaching(manager, bytes(10), quiet); }});
-  add("ending", count(100), "sessions", "ms", true, ending);
-  add("ends never shown, of", count(100), "commands", "", true, ends_lost);
+  add("ending", count(100), "sessions", "ms", ending);
+  add("ends never shown, of", count(100), "commands", "", ends_lost);
   return all;
 }
 

@@ -15,7 +15,6 @@ namespace ptyd::bench {
 struct Measure {
   std::string name;
   std::string unit;
-  bool less_is_better;
   std::function<std::optional<double>(const Manager&)> round;
 };
 

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -55,6 +56,29 @@ testing::AssertionResult stands_at(std::uint64_t position, const Range& bytes) {
     ++position;
   }
   return testing::AssertionSuccess();
+}
+
+// Reads all the time while `write` runs, which fills the scrollback.
+void expect_right_bytes_beside(const Scrollback& scrollback, const std::function<void()>& write) {
+  const auto reader = reader_of(scrollback);
+  ASSERT_TRUE(reader);
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    write();
+    done = true;
+  });
+  std::size_t wrong = 0, reads = 0, bytes = 0;
+  while (!done || reads == 0) {
+    const auto tail = reader->tail(~0ULL);
+    if (!stands_at(tail.start, tail.bytes)) ++wrong;
+    ++reads;
+    bytes += tail.bytes.size();
+  }
+  writer.join();
+  EXPECT_EQ(wrong, 0U) << "of " << reads;
+  EXPECT_EQ(reader->tail(~0ULL).bytes.size(), scrollback.capacity());
+  testing::Test::RecordProperty("reads", static_cast<int>(reads));
+  testing::Test::RecordProperty("bytes", static_cast<int>(bytes));
 }
 
 TEST(Scrollback, BeginsEmptyWithTheCapacityAskedFor) {
@@ -179,28 +203,13 @@ TEST(ScrollbackPacking, WhateverIsDoneInWhateverOrderEveryByteIsRight) {
 
 TEST(ScrollbackPacking, GoesOnBesideAReader) {
   auto scrollback = create(512 * 1024);
-  const auto reader = reader_of(scrollback);
-  ASSERT_TRUE(reader);
-  std::atomic<bool> done = false;
-  std::thread writer([&] {
+  expect_right_bytes_beside(scrollback, [&] {
     for (std::size_t i = 0; i < 3000; ++i) {
       print(scrollback, 1 + (i * 7919) % kMaxOutputRead);
       if (i % 3 != 0) pack_all(scrollback);
       if (i % 7 == 0) (void)scrollback.view(scrollback.oldest(), 100'000);
     }
-    done = true;
   });
-  std::size_t reads = 0, bytes = 0;
-  while (!done || reads == 0) {
-    const auto tail = reader->tail(~0ULL);
-    ASSERT_TRUE(stands_at(tail.start, tail.bytes));
-    ++reads;
-    bytes += tail.bytes.size();
-  }
-  writer.join();
-  EXPECT_EQ(reader->tail(~0ULL).bytes.size(), scrollback.capacity());
-  RecordProperty("reads", static_cast<int>(reads));
-  RecordProperty("bytes", static_cast<int>(bytes));
 }
 
 TEST(ScrollbackReader, SeesWhatWasWritten) {
@@ -237,24 +246,9 @@ TEST(ScrollbackReader, OutlivesTheWriter) {
 
 TEST(ScrollbackReader, GivesOnlyRightBytesWhileTheWriterRuns) {
   auto scrollback = create(kMinScrollback);
-  const auto reader = reader_of(scrollback);
-  ASSERT_TRUE(reader);
-  std::atomic<bool> done = false;
-  std::thread writer([&] {
+  expect_right_bytes_beside(scrollback, [&] {
     for (std::size_t i = 0; i < 1500; ++i) print(scrollback, 1 + (i * 7919) % kMaxOutputRead);
-    done = true;
   });
-  std::size_t reads = 0, bytes = 0;
-  while (!done || reads == 0) {
-    const auto tail = reader->tail(~0ULL);
-    ASSERT_TRUE(stands_at(tail.start, tail.bytes));
-    ++reads;
-    bytes += tail.bytes.size();
-  }
-  writer.join();
-  EXPECT_EQ(reader->tail(~0ULL).bytes.size(), scrollback.capacity());
-  RecordProperty("reads", static_cast<int>(reads));
-  RecordProperty("bytes", static_cast<int>(bytes));
 }
 
 // ---- what a hostile host may pass as its scrollback ----

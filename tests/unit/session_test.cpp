@@ -12,6 +12,7 @@
 #include "common/scrollback/reader.hpp"
 #include "session/environment.hpp"
 #include "session/spec_check.hpp"
+#include "tests/support/sessions.hpp"
 #include "tests/unit/session_driver.hpp"
 
 namespace ptyd::test {
@@ -256,11 +257,8 @@ TEST(Session, WhatAQuietSessionHasPrintedTakesLessMemoryAndIsStillThere) {
   std::string all;
   for (int i = 1; i <= 200'000; ++i) all += std::to_string(i) + "\r\n";
   all += "done\r\n";
-  const Deadline deadline(kPatience);
-  while (reader->head() < all.size() || memory() > 800 * 1024) {
-    ASSERT_FALSE(deadline.passed()) << memory();
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  ASSERT_TRUE(eventually([&] { return reader->head() >= all.size() && memory() <= 800 * 1024; }))
+      << memory();
   EXPECT_EQ(as_text(reader->tail(~0ULL).bytes), all.substr(all.size() - reader->capacity()));
 
   auto viewer = daemon.attach();

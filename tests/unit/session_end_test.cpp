@@ -87,16 +87,22 @@ TEST(SessionEnd, WhatIgnoresSignalsIsKilledWithItsWholeTree) {
 }
 
 // Starts a host that was made with a child already, as PID 1 does for PAM; the child and all below
-// it.
-std::vector<pid_t> start_with_foreign_child(SessionDriver& daemon, const std::string& child) {
+// it, `count` in all. The host may greet before that child has made one of its own.
+std::vector<pid_t> start_with_foreign_child(SessionDriver& daemon, const std::string& child,
+                                            std::size_t count) {
   daemon.start_host_by({"/bin/bash", "-c", "(" + child + ") & exec \"$@\"", "starter"});
   EXPECT_TRUE(daemon.accept_host());
-  return descendants(daemon.host().pid());
+  std::vector<pid_t> foreign;
+  EXPECT_TRUE(eventually([&] {
+    foreign = descendants(daemon.host().pid());
+    return foreign.size() == count;
+  }));
+  return foreign;
 }
 
 TEST(SessionEnd, ChildrenThatWereThereBeforeAreLeftAlone) {
   SessionDriver daemon;
-  const auto foreign = start_with_foreign_child(daemon, "sleep 1000; :");
+  const auto foreign = start_with_foreign_child(daemon, "sleep 1000; :", 2);
   ASSERT_EQ(foreign.size(), 2U);
   daemon.link().send(
       bash("trap '' TERM HUP; (sleep 1000 &); echo ready; while :; do sleep 1000; done"));
@@ -121,7 +127,7 @@ TEST(SessionEnd, ChildrenThatWereThereBeforeAreLeftAlone) {
 
 TEST(SessionEnd, AnExitedCommandIsGoneThoughAForeignChildStays) {
   SessionDriver daemon;
-  const auto foreign = start_with_foreign_child(daemon, "exec sleep 1000");
+  const auto foreign = start_with_foreign_child(daemon, "exec sleep 1000", 1);
   ASSERT_EQ(foreign.size(), 1U);
   daemon.link().send(bash("exit 6"));
   ASSERT_TRUE(daemon.link().next_message<Started>());
@@ -134,7 +140,7 @@ TEST(SessionEnd, AnExitedCommandIsGoneThoughAForeignChildStays) {
 
 TEST(SessionEnd, AForeignChildMayEndFirst) {
   SessionDriver daemon;
-  const auto foreign = start_with_foreign_child(daemon, "exec sleep 1000");
+  const auto foreign = start_with_foreign_child(daemon, "exec sleep 1000", 1);
   ASSERT_EQ(foreign.size(), 1U);
   daemon.link().send(bash("(sleep 1000 &); echo ready; read x"));
   ASSERT_TRUE(daemon.link().next_message<Started>());

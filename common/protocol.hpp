@@ -99,9 +99,10 @@ struct Attached {
   std::uint8_t read_only = 0;
   std::string id, name;
   std::uint8_t wants_terminal = 0;  // nothing is shown before TERMINAL has come
+  std::uint8_t resumed = 0;         // goes on where the client was: no RESTORE comes first
   template <typename F>
   void fields(F&& f) {
-    f(position), f(rows), f(columns), f(read_only), f(id), f(name), f(wants_terminal);
+    f(position), f(rows), f(columns), f(read_only), f(id), f(name), f(wants_terminal), f(resumed);
   }
 };
 
@@ -311,9 +312,12 @@ struct PassClient {
   std::uint16_t rows = 0, columns = 0;  // 0: has no size of its own
   Restore restore = Restore::kDefault;
   std::uint8_t gives_terminal = 0;  // would, if asked to
+  std::uint8_t resumes = 0;         // it was attached before, and has all up to `position`
+  std::uint64_t position = 0;
   template <typename F>
   void fields(F&& f) {
     f(client), f(uid), f(read_only), f(steal), f(rows), f(columns), f(restore), f(gives_terminal);
+    f(resumes), f(position);
   }
 };
 

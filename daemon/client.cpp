@@ -189,6 +189,7 @@ void Client::attach(Params& params, const Message&, const Pending& pending) {
   options.size = read_size(params);
   options.restore = read_restore(params);
   options.gives_terminal = params.flag("givesTerminal");
+  options.position = params.number("position", std::numeric_limits<std::int64_t>::max());
   options.client = number_;
   if (auto good = params.finish(); !good) return pending.fail(good.error());
   if (options.size && !is_valid(*options.size))

@@ -248,6 +248,8 @@ void SessionManager::attach(const Caller& caller, std::string_view reference,
   client.gives_terminal = options.gives_terminal && caller.uid == (*found)->uid ? 1 : 0;
   client.restore = options.restore == Restore::kDefault && options.size ? config_.sessions.restore
                                                                         : options.restore;
+  client.resumes = options.position ? 1 : 0;
+  client.position = options.position.value_or(0);
   if (options.size) {
     client.rows = options.size->rows;
     client.columns = options.size->columns;

@@ -51,8 +51,9 @@ struct AttachOptions {
   bool steal = false;
   std::optional<TerminalSize> size;
   bool gives_terminal = false;
-  Restore restore = Restore::kDefault;  // of clients with a size: as the configuration says
-  std::uint64_t client = 0;             // number for the log
+  Restore restore = Restore::kDefault;    // of clients with a size: as the configuration says
+  std::optional<std::uint64_t> position;  // it was attached before, and has all up to here
+  std::uint64_t client = 0;               // number for the log
 };
 
 // The core: every verb on sessions, for whichever front end asks, and what becomes of their hosts.

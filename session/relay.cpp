@@ -149,9 +149,12 @@ void Relay::attach(UniqueFd socket, const PassClient& client) {
                        : is_valid(size)                    ? Restore::kScreen
                                                            : Restore::kTail;
   const auto& modes = follower_.screen().modes();
+  const bool resumes = can_resume(client);
   Viewer::Options options;
   options.number = client.client;
-  options.position = restore == Restore::kTail ? replay_start(modes) : scrollback_.head();
+  options.position = resumes                     ? client.position
+                     : restore == Restore::kTail ? replay_start(modes)
+                                                 : scrollback_.head();
   options.read_only = client.read_only != 0;
   options.is_terminal = is_valid(size);
   options.awaits_terminal = client.gives_terminal != 0 && !result_ && is_of_own_user(socket.get());
@@ -161,20 +164,28 @@ void Relay::attach(UniqueFd socket, const PassClient& client) {
   const bool resized = options.size && window_.size() != size;
   // Whoever is shown all of the output, at the size it was made for, has the exact screen.
   const bool whole = options.position == 0;
-  const bool exact = restore == Restore::kScreen || (whole && !resized && window_.never_changed());
+  const bool exact =
+      resumes || restore == Restore::kScreen || (whole && !resized && window_.never_changed());
   if (resized) resize(size);
   const auto now = window_.size();
-  viewer->send(FrameType::kAttached,
-               encode(Attached{options.position, now.rows, now.columns, client.read_only, id_,
-                               name_, std::uint8_t{options.awaits_terminal}}));
-  if (restore == Restore::kScreen && !whole)
+  viewer->send(
+      FrameType::kAttached,
+      encode(Attached{options.position, now.rows, now.columns, client.read_only, id_, name_,
+                      std::uint8_t{options.awaits_terminal}, std::uint8_t{resumes}}));
+  if (!resumes && restore == Restore::kScreen && !whole)
     restore_screen(*viewer, true);
-  else
+  else if (!resumes)
     viewer->restore(whole ? std::string() : modes.restore());
   if (result_) return viewer->finish(*result_);
   viewer->pump();
   // Of a full-screen program's past nothing is shown; it draws when its size changes.
   if (modes.alternate_screen() && !resized && !exact) window_.redraw();
+}
+
+bool Relay::can_resume(const PassClient& client) const {
+  const TerminalSize size{client.rows, client.columns};
+  return client.resumes != 0 && client.position >= scrollback_.oldest() &&
+         client.position <= scrollback_.head() && (!is_valid(size) || size == window_.size());
 }
 
 std::string Relay::undo(bool all) {

@@ -76,6 +76,9 @@ class Relay {
   // The lines that have left the screen, the newest that the replay holds.
   [[nodiscard]] std::string history(const Screen& screen) const;
   void restore_screen(Viewer& viewer, bool first);
+  // Whether the client's terminal shows what all output up to its position makes at this size, and
+  // the rest is still there.
+  [[nodiscard]] bool can_resume(const PassClient& client) const;
   [[nodiscard]] std::string undo(bool all);
   [[nodiscard]] Viewer::Owner::Place place();
 

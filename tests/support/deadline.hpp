@@ -30,4 +30,13 @@ class Deadline {
   std::chrono::steady_clock::time_point end_;
 };
 
+// Asks until the condition holds: for what only a look tells, such as the answer to a request.
+template <typename Condition>
+bool eventually(Condition condition, std::chrono::milliseconds timeout = kPatience) {
+  const Deadline deadline(timeout);
+  while (!condition())
+    if (deadline.passed()) return false;
+  return true;
+}
+
 }  // namespace ptyd::test

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/deadline.hpp"
 #include "tests/support/protocol_client.hpp"
 
 // What several tests do with sessions.
@@ -36,15 +37,6 @@ inline const std::vector<std::string>& stubborn_command() {
       "trap '' TERM HUP INT QUIT; (setsid bash -c \"trap '' TERM HUP; echo grandchild \\$\\$;"
       " while :; do sleep 1000; done\" &); echo armed; while :; do sleep 1000; done"};
   return kCommand;
-}
-
-// Waits until a request's answer satisfies the condition, asking again as answers come.
-template <typename Condition>
-bool eventually(Condition condition, std::chrono::milliseconds timeout = kPatience) {
-  const Deadline deadline(timeout);
-  while (!condition())
-    if (deadline.passed()) return false;
-  return true;
 }
 
 // Types a command into the shell of an attached session and waits for what it prints, which is not

@@ -68,7 +68,7 @@ void expect_round_trip(const Message& message) {
 
 TEST(Protocol, EveryMessageComesBack) {
   expect_round_trip(ProtocolError{"denied", "not yours"});
-  expect_round_trip(Attached{1ULL << 40, 24, 80, 1, "id", "name", 1});
+  expect_round_trip(Attached{1ULL << 40, 24, 80, 1, "id", "name", 1, 1});
   expect_round_trip(Gap{1ULL << 50});
   expect_round_trip(Resize{25, 81});
   expect_round_trip(Detached{"stolen"});
@@ -79,7 +79,7 @@ TEST(Protocol, EveryMessageComesBack) {
   expect_round_trip(StartFailed{"exec", 2});
   expect_round_trip(HostStatus{1, 3, 24, 80, 1});
   expect_round_trip(HostEnded{EndKind::kExited, -1, 99, 1});
-  expect_round_trip(PassClient{5, 1000, 1, 1, 24, 80, Restore::kTail, 1});
+  expect_round_trip(PassClient{5, 1000, 1, 1, 24, 80, Restore::kTail, 1, 1, 1ULL << 40});
   expect_round_trip(TerminalTaken{1});
   expect_round_trip(TerminalBack{1, "\x1b[m", 2});
   expect_round_trip(Show{"text", "over"});

@@ -370,6 +370,55 @@ TEST(SessionViewer, AFullScreenProgramIsRestoredAndDrawsAnew) {
   EXPECT_EQ(daemon.request(HostTerminate{})->error, 0U);
 }
 
+TEST(SessionViewer, OneThatComesBackGoesOnAtTheExactByte) {
+  SessionDriver daemon;
+  auto spec = SessionDriver::spec_for(
+      {"/bin/bash", "-c",
+       gated("echo one; read x; echo two; read x; seq 1 200000; echo end; read x")});
+  spec.scrollback = 64 * 1024;
+  ASSERT_TRUE(daemon.start(spec));
+  PassClient client;
+  client.rows = 24;
+  client.columns = 80;
+  auto first = daemon.attach(client);
+  ASSERT_TRUE(first->wait_text("ready"));
+  first->type("\n");
+  ASSERT_TRUE(first->wait_text("one\r\n"));
+  EXPECT_EQ(first->attached->resumed, 0);
+  client.resumes = 1;
+  client.position = first->position;
+  first->type("\n");
+  ASSERT_TRUE(first->wait_text("two\r\n"));
+
+  auto second = daemon.attach(client);
+  ASSERT_TRUE(second->wait_text("two\r\n"));
+  EXPECT_EQ(second->attached->resumed, 1);
+  EXPECT_EQ(second->attached->position, client.position);
+  EXPECT_EQ(second->restore, "");
+  EXPECT_EQ(second->output, "two\r\n");
+
+  // At another size its terminal would not show what the program now draws.
+  client.rows = 25;
+  auto resized = daemon.attach(client);
+  ASSERT_TRUE(resized->read_until([&] { return resized->attached && !resized->restore.empty(); }));
+  EXPECT_EQ(resized->attached->resumed, 0);
+
+  // What has not been printed yet nobody can have.
+  client.position = ~std::uint64_t{0};
+  auto liar = daemon.attach(client);
+  ASSERT_TRUE(liar->read_until([&] { return liar->attached && !liar->restore.empty(); }));
+  EXPECT_EQ(liar->attached->resumed, 0);
+
+  // And what has left the scrollback is no longer there.
+  client.position = second->position;
+  second->type("\n");
+  ASSERT_TRUE(second->wait_text("end\r\n"));
+  auto late = daemon.attach(client);
+  ASSERT_TRUE(late->read_until([&] { return late->attached && !late->restore.empty(); }));
+  EXPECT_EQ(late->attached->resumed, 0);
+  EXPECT_EQ(daemon.request(HostTerminate{})->error, 0U);
+}
+
 // What a program showed before its first viewer came must not be lost to a redraw: vim's message
 // about the file it opened was, when `ptyctl new` attached a moment later.
 TEST(SessionViewer, AllOfAShortSessionIsShownAsItIs) {

@@ -37,6 +37,10 @@ class EventLoop {
   // Waits for at most `timeout` (negative: for ever), dispatches what is ready once.
   void run_once(std::chrono::milliseconds timeout);
   void quit() { quit_ = true; }
+  // For a thread that sleeps elsewhere: becomes readable when run_once(0) has something to do, as
+  // long as prepare_to_wait() came before. The latter is false when there is something already.
+  [[nodiscard]] int fd() const { return epoll_.get(); }
+  [[nodiscard]] bool prepare_to_wait() { return arm_timerfd() && tasks_.empty(); }
   // Runs `task` after the callbacks of this turn, before the loop sleeps again.
   void post(std::function<void()> task);
   // How long one source of events may go on in a turn while others wait: short for a person at a

@@ -28,6 +28,12 @@ bool too_deep(std::span<const std::uint8_t> json) {
   return false;
 }
 
+const Json* member(const Json& object, const char* key) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(key);
+  return found == object.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 std::string to_text(const Json& json) {
@@ -36,6 +42,25 @@ std::string to_text(const Json& json) {
 
 Json time_or_null(const std::optional<WallTime>& time) {
   return time ? Json(format_utc(*time)) : Json(nullptr);
+}
+
+std::string text_of(const Json& object, const char* key) {
+  const auto* text = member(object, key);
+  return text != nullptr && text->is_string() ? text->get<std::string>() : std::string();
+}
+
+std::int64_t number_of(const Json& object, const char* key) {
+  const auto* number = member(object, key);
+  return number != nullptr && number->is_number_integer() ? number->get<std::int64_t>() : 0;
+}
+
+std::optional<WallTime> time_of(const Json& object, const char* key) {
+  return parse_utc(text_of(object, key));
+}
+
+bool flag_of(const Json& object, const char* key) {
+  const auto* flag = member(object, key);
+  return flag != nullptr && flag->is_boolean() && flag->get<bool>();
 }
 
 Bytes encode_message(const Json& json, std::span<const std::uint8_t> body) {

@@ -30,6 +30,13 @@ std::string to_text(const Json& json);
 // As format_utc() has it.
 Json time_or_null(const std::optional<WallTime>& time);
 
+// Members of JSON objects that came over the wire: what is missing or of another type reads as
+// empty, 0 or nothing.
+std::string text_of(const Json& object, const char* key);
+std::int64_t number_of(const Json& object, const char* key);
+bool flag_of(const Json& object, const char* key);
+std::optional<WallTime> time_of(const Json& object, const char* key);
+
 // The stable error codes of docs/protocol.md, in JSON replies and ERROR frames alike.
 enum class ErrorCode {
   kBadRequest,       // "bad-request"

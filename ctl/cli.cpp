@@ -10,7 +10,7 @@
 #include "common/version.hpp"
 #include "ctl/connection.hpp"
 #include "ctl/create_options.hpp"
-#include "ctl/socket_choice.hpp"
+#include "common/socket_choice.hpp"
 
 namespace ptyd {
 namespace {

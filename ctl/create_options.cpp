@@ -14,7 +14,7 @@
 #include "common/session_name.hpp"
 #include "common/text.hpp"
 #include "common/user_database.hpp"
-#include "ctl/environment.hpp"
+#include "common/environment.hpp"
 
 namespace ptyd {
 namespace {

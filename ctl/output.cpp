@@ -18,7 +18,7 @@
 #include "common/text.hpp"
 #include "common/unique_fd.hpp"
 #include "common/wire.hpp"
-#include "ctl/environment.hpp"
+#include "common/environment.hpp"
 #include "ctl/exit_status.hpp"
 
 namespace ptyd {

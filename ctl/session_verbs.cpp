@@ -8,7 +8,7 @@
 #include "ctl/cli.hpp"
 #include "ctl/connection.hpp"
 #include "ctl/create_options.hpp"
-#include "ctl/environment.hpp"
+#include "common/environment.hpp"
 #include "ctl/session_view.hpp"
 #include "ctl/terminal.hpp"
 

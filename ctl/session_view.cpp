@@ -6,41 +6,16 @@
 namespace ptyd {
 namespace {
 
-const Json* member(const Json& object, const char* key) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(key);
-  return found == object.end() ? nullptr : &*found;
-}
-
 std::vector<std::string> texts_of(const Json& object, const char* key) {
   std::vector<std::string> texts;
-  const auto* list = member(object, key);
-  if (list == nullptr || !list->is_array()) return texts;
+  const auto list = object.find(key);
+  if (list == object.end() || !list->is_array()) return texts;
   for (const auto& text : *list)
     if (text.is_string()) texts.push_back(text.get<std::string>());
   return texts;
 }
 
 }  // namespace
-
-std::string text_of(const Json& object, const char* key) {
-  const auto* text = member(object, key);
-  return text != nullptr && text->is_string() ? text->get<std::string>() : std::string();
-}
-
-std::int64_t number_of(const Json& object, const char* key) {
-  const auto* number = member(object, key);
-  return number != nullptr && number->is_number_integer() ? number->get<std::int64_t>() : 0;
-}
-
-std::optional<WallTime> time_of(const Json& object, const char* key) {
-  return parse_utc(text_of(object, key));
-}
-
-bool flag_of(const Json& object, const char* key) {
-  const auto* flag = member(object, key);
-  return flag != nullptr && flag->is_boolean() && flag->get<bool>();
-}
 
 SessionView::SessionView(const Json& json)
     : id(text_of(json, "id")),

@@ -12,13 +12,6 @@
 
 namespace ptyd {
 
-// Members of JSON objects that came over the wire: what is missing or of another type reads as
-// empty, 0 or nothing.
-std::string text_of(const Json& object, const char* key);
-std::int64_t number_of(const Json& object, const char* key);
-bool flag_of(const Json& object, const char* key);
-std::optional<WallTime> time_of(const Json& object, const char* key);
-
 // What ptyctl shows of a session object. Texts are as sent: printable() them before showing.
 struct SessionView {
   explicit SessionView(const Json& json);

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "common/protocol.hpp"
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/params.hpp"
 

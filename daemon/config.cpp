@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "daemon/config.hpp"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <cerrno>
-#include <charconv>
-#include <cstring>
-#include <fstream>
 #include <iterator>
-#include <system_error>
 
 #include "common/scrollback/layout.hpp"
 #include "common/text.hpp"
@@ -22,58 +14,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A configuration is a page or two; more is the wrong file.
-constexpr std::size_t kMaxConfigSize = 256 * 1024;
-
 struct Key {
   const char* name;
   // Sets the value; what is wrong with the text otherwise, as "expected …".
   std::string (*set)(Config&, const std::string&);
   std::string (*get)(const Config&);
 };
-
-std::string set_duration(milliseconds& out, const std::string& text, milliseconds min,
-                         milliseconds max) {
-  const auto value = parse_duration(text);
-  if (!value) return "expected a time such as 5s, 250ms or 1min 30s";
-  if (*value < min || *value > max)
-    return "expected a time from " + format_duration(min) + " to " + format_duration(max);
-  out = *value;
-  return {};
-}
-
-std::string set_size(std::uint64_t& out, const std::string& text, std::uint64_t min,
-                     std::uint64_t max) {
-  const auto value = parse_size(text);
-  if (!value) return "expected a size such as 64KiB or 1MiB";
-  if (*value < min || *value > max)
-    return "expected a size from " + format_size(min) + " to " + format_size(max);
-  out = *value;
-  return {};
-}
-
-std::string set_count(std::uint64_t& out, const std::string& text, std::uint64_t min,
-                      std::uint64_t max) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < min || value > max)
-    return "expected a number from " + std::to_string(min) + " to " + std::to_string(max);
-  out = value;
-  return {};
-}
-
-// Levels by the words of the journal.
-constexpr std::array<std::pair<const char*, spdlog::level::level_enum>, 4> kLevels{{
-    {"debug", spdlog::level::debug},
-    {"info", spdlog::level::info},
-    {"warning", spdlog::level::warn},
-    {"error", spdlog::level::err},
-}};
-constexpr std::array<std::pair<const char*, log::Target>, 3> kTargets{{
-    {"auto", log::Target::kAuto},
-    {"journal", log::Target::kJournal},
-    {"stderr", log::Target::kStderr},
-}};
 
 constexpr std::array<std::pair<const char*, StarterChoice>, 3> kStarters{{
     {"auto", StarterChoice::kAuto},
@@ -87,36 +33,16 @@ constexpr std::array<std::pair<const char*, QueueChoice>, 3> kQueueChoices{{
     {"never", QueueChoice::kNever},
 }};
 
-template <typename Words, typename T>
-std::string set_word(T& out, const std::string& text, const Words& words) {
-  std::string expected;
-  for (const auto& [word, value] : words) {
-    if (text == word) {
-      out = value;
-      return {};
-    }
-    expected += (expected.empty() ? "" : ", ") + std::string(word);
-  }
-  return "expected one of " + expected;
-}
-
-template <typename Words, typename T>
-std::string get_word(const T& value, const Words& words) {
-  for (const auto& [word, its_value] : words)
-    if (value == its_value) return word;
-  return {};
-}
-
 constexpr auto kDay = std::chrono::hours(24);
 // More sessions or clients than descriptors can be had for.
 constexpr std::uint64_t kMaxCount = 100'000;
 
 const Key kKeys[] = {
-    {"log.level", [](Config& c, const std::string& t) { return set_word(c.log.level, t, kLevels); },
-     [](const Config& c) { return get_word(c.log.level, kLevels); }},
+    {"log.level", [](Config& c, const std::string& t) { return set_word(c.log.level, t, kLogLevels); },
+     [](const Config& c) { return get_word(c.log.level, kLogLevels); }},
     {"log.target",
-     [](Config& c, const std::string& t) { return set_word(c.log.target, t, kTargets); },
-     [](const Config& c) { return get_word(c.log.target, kTargets); }},
+     [](Config& c, const std::string& t) { return set_word(c.log.target, t, kLogTargets); },
+     [](const Config& c) { return get_word(c.log.target, kLogTargets); }},
     {"limits.sessions",
      [](Config& c, const std::string& t) { return set_count(c.limits.sessions, t, 1, kMaxCount); },
      [](const Config& c) { return std::to_string(c.limits.sessions); }},
@@ -241,104 +167,27 @@ const Key* find_key(const std::string& name) {
   return key == std::end(kKeys) ? nullptr : key;
 }
 
-bool is_section(const std::string& name) {
-  return std::any_of(std::begin(kKeys), std::end(kKeys), [&](const Key& k) {
-    return std::string_view(k.name).starts_with(name + ".");
-  });
+std::vector<ConfigKey> keys_of(Config& config) {
+  std::vector<ConfigKey> keys;
+  for (const auto& key : kKeys)
+    keys.push_back({key.name, [&](const std::string& text) { return key.set(config, text); }});
+  return keys;
 }
-
-// "drain.grace" is PTYD_DRAIN_GRACE.
-std::string variable_for(const Key& key) {
-  std::string name = "PTYD_";
-  for (const char* c = key.name; *c != '\0'; ++c)
-    name += *c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(*c)));
-  return name;
-}
-
-class FileReader {
- public:
-  FileReader(const std::string& path, ConfigResult& result) : path_(path), result_(result) {}
-
-  void read(const YAML::Node& root) {
-    if (root.IsNull()) return;  // an empty file
-    if (!root.IsMap()) return problem(root.Mark(), "expected sections such as 'drain:'");
-    for (const auto& section : root) read_section(section.first, section.second);
-  }
-
-  void problem(const YAML::Mark& mark, const std::string& text) {
-    // Marks count from 0; -1 is "unknown".
-    const auto line = mark.line >= 0 ? ":" + std::to_string(mark.line + 1) : "";
-    result_.problems.push_back(path_ + line + ": " + text);
-  }
-
- private:
-  void read_section(const YAML::Node& name_node, const YAML::Node& section) {
-    if (!name_node.IsScalar()) return problem(name_node.Mark(), "expected the name of a section");
-    const auto& name = name_node.Scalar();
-    if (!is_section(name))
-      return problem(name_node.Mark(), "unknown section '" + printable(name) + "'");
-    if (section.IsNull()) return;
-    if (!section.IsMap())
-      return problem(section.Mark(), "expected keys below '" + printable(name) + ":'");
-    for (const auto& entry : section) read_key(name, entry.first, entry.second);
-  }
-
-  void read_key(const std::string& section, const YAML::Node& key_node, const YAML::Node& value) {
-    if (!key_node.IsScalar()) return problem(key_node.Mark(), "expected the name of a key");
-    const auto name = section + "." + key_node.Scalar();
-    const auto* key = find_key(name);
-    if (key == nullptr) return problem(key_node.Mark(), "unknown key '" + printable(name) + "'");
-    if (std::find(seen_.begin(), seen_.end(), key) != seen_.end())
-      return problem(key_node.Mark(), name + " is there twice");
-    seen_.push_back(key);
-    if (!value.IsScalar()) return problem(value.Mark(), name + ": expected a single value");
-    const auto trouble = key->set(result_.config, value.Scalar());
-    if (!trouble.empty())
-      problem(value.Mark(), name + ": " + trouble + ", not '" + printable(value.Scalar()) + "'");
-  }
-
-  const std::string& path_;
-  ConfigResult& result_;
-  std::vector<const Key*> seen_;
-};
 
 }  // namespace
 
 ConfigResult parse_config(const std::string& text, const std::string& path,
                           const Environment& environment) {
   ConfigResult result;
-  FileReader reader(path, result);
-  try {
-    reader.read(YAML::Load(text));
-  } catch (const YAML::Exception& e) {
-    reader.problem(e.mark, "no valid YAML: " + printable(e.msg));
-  }
-  for (const auto& key : kKeys) {
-    const auto variable = variable_for(key);
-    const char* value = environment(variable);
-    if (value == nullptr) continue;
-    const auto trouble = key.set(result.config, value);
-    if (!trouble.empty())
-      result.problems.push_back(std::string("$").append(variable) + ": " + trouble + ", not '" +
-                                printable(value) + "'");
-  }
+  result.problems = parse_config_text(text, path, "PTYD_", environment, keys_of(result.config));
   return result;
 }
 
 ConfigResult load_config(const std::string& path, bool must_exist, const Environment& environment) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    const int error = errno;
-    if (error == ENOENT && !must_exist) return parse_config("", path, environment);
-    return {{}, {path + ": cannot be read: " + std::generic_category().message(error)}};
-  }
-  std::string text(kMaxConfigSize + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (file.bad()) return {{}, {path + ": cannot be read"}};
-  if (text.size() > kMaxConfigSize) return {{}, {path + ": too large for a configuration"}};
-  return parse_config(text, path, environment);
+  ConfigResult result;
+  result.problems =
+      load_config_file(path, must_exist, "PTYD_", environment, keys_of(result.config));
+  return result;
 }
 
 std::vector<std::string> config_keys() {

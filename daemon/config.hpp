@@ -5,12 +5,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "common/protocol.hpp"
-#include "daemon/log.hpp"
+#include "common/service/config_file.hpp"
 
 namespace ptyd {
 
@@ -62,9 +61,6 @@ struct Config {
     std::chrono::milliseconds keep_for = std::chrono::hours(24) * 30;
   } store;
 };
-
-// Looks a variable of the environment up; null when it is not set.
-using Environment = std::function<const char*(const std::string& name)>;
 
 struct ConfigResult {
   Config config;

@@ -9,7 +9,7 @@
 #include "common/session_program.hpp"
 #include "common/text.hpp"
 #include "common/version.hpp"
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 
 namespace ptyd {
 namespace {

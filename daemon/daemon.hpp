@@ -17,7 +17,7 @@
 #include "daemon/paths.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/server.hpp"
-#include "daemon/service_manager.hpp"
+#include "common/service/service_manager.hpp"
 #include "daemon/session_manager.hpp"
 #include "daemon/shutdown_warning.hpp"
 #include "daemon/systemd.hpp"

@@ -3,7 +3,7 @@
 
 #include <system_error>
 
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 
 namespace ptyd {
 

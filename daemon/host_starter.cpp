@@ -11,8 +11,8 @@
 #include <system_error>
 
 #include "common/process_tree.hpp"
-#include "daemon/descriptor_limit.hpp"
-#include "daemon/log.hpp"
+#include "common/service/descriptors.hpp"
+#include "common/service/log.hpp"
 
 namespace ptyd {
 namespace {

@@ -15,7 +15,7 @@
 #include "daemon/drain.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/result.hpp"
-#include "daemon/service_manager.hpp"
+#include "common/service/service_manager.hpp"
 #include "daemon/session_manager.hpp"
 
 namespace ptyd {

@@ -16,7 +16,7 @@
 #include "common/message.hpp"
 #include "common/protocol.hpp"
 #include "common/unix_socket.hpp"
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 
 namespace ptyd {
 namespace {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -13,9 +12,9 @@
 #include "daemon/built_with.hpp"
 #include "daemon/config.hpp"
 #include "daemon/daemon.hpp"
-#include "daemon/descriptor_limit.hpp"
+#include "common/service/descriptors.hpp"
 #include "daemon/listener.hpp"
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 #include "daemon/paths.hpp"
 
 namespace {
@@ -31,13 +30,6 @@ struct Options {
   bool check = false;
   ptyd::PathOptions paths;
 };
-
-// Descriptors 0 to 2 must be something, or a socket of ours takes their place and is written to.
-void occupy_standard_descriptors() {
-  for (int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC); fd >= 0 && fd <= STDERR_FILENO;
-       fd = ::open("/dev/null", O_RDWR | O_CLOEXEC))
-    if (fd == STDERR_FILENO) return;
-}
 
 void describe_options(CLI::App& app, Options& options) {
   auto* system = app.add_flag("--system", options.system,
@@ -72,7 +64,7 @@ int run(const Options& options) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
-  log::start(loaded.config.log.target, loaded.config.log.level);
+  log::start("ptyd", loaded.config.log.target, loaded.config.log.level);
   int status = kExitFailure;
   try {
     Daemon daemon(scope, paths, loaded.config, environment);
@@ -89,7 +81,7 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   int status = kExitFailure;
   try {
-    occupy_standard_descriptors();
+    ptyd::occupy_standard_descriptors();
     Options options;
     CLI::App app("Keeps terminal sessions alive and ends them properly.", "ptyd");
     describe_options(app, options);

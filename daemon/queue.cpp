@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "common/text.hpp"
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 #include "daemon/state_files.hpp"
 
 namespace ptyd {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "common/text.hpp"
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 
 namespace ptyd {
 namespace {

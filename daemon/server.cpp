@@ -6,7 +6,7 @@
 #include "common/protocol.hpp"
 #include "common/version.hpp"
 #include "daemon/client.hpp"
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 
 namespace ptyd {
 namespace {

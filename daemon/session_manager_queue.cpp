@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "common/session_name.hpp"
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 #include "daemon/session_host.hpp"
 #include "daemon/session_manager.hpp"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 #include "daemon/session_host.hpp"
 #include "daemon/session_manager.hpp"
 

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "common/text.hpp"
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 #include "daemon/state_files.hpp"
 
 namespace ptyd {

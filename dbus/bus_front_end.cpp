@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "daemon/front_end.hpp"
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 #include "dbus/bus_connection.hpp"
 #include "dbus/calls.hpp"
 #include "dbus/manager_object.hpp"

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 
 namespace ptyd {
 namespace {

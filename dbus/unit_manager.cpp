@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 #include "daemon/systemd.hpp"
 #include "daemon/unit_journal.hpp"
 

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 #include "dbus/session_unit.hpp"
 
 namespace ptyd {

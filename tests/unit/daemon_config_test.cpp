@@ -92,7 +92,7 @@ TEST(Config, MistakesAreNamedWithTheirLine) {
   EXPECT_EQ(only_problem("drain:\n  grase: 5s\n"), "ptyd.yaml:2: unknown key 'drain.grase'");
   EXPECT_EQ(only_problem("\ndrian:\n  grace: 5s\n"), "ptyd.yaml:2: unknown section 'drian'");
   EXPECT_EQ(only_problem("drain: 5s\n"), "ptyd.yaml:1: expected keys below 'drain:'");
-  EXPECT_EQ(only_problem("- a\n"), "ptyd.yaml:1: expected sections such as 'drain:'");
+  EXPECT_EQ(only_problem("- a\n"), "ptyd.yaml:1: expected sections such as 'log:'");
   EXPECT_EQ(only_problem("drain:\n  grace: [1, 2]\n"),
             "ptyd.yaml:2: drain.grace: expected a single value");
   EXPECT_EQ(only_problem("limits:\n  sessions: many\n"),

@@ -47,8 +47,8 @@ enum class Event {
 // Starts the log. Lines go through a bounded queue to a thread of their own, because a journal or a
 // terminal that blocks must not block the event loop; when the queue is full the oldest are lost.
 // kAuto: the journal when stderr is connected to it ($JOURNAL_STREAM, systemd.exec(5)), else
-// stderr.
-void start(Target target, spdlog::level::level_enum level);
+// stderr. `program` is what the journal calls it (SYSLOG_IDENTIFIER).
+void start(const std::string& program, Target target, spdlog::level::level_enum level);
 void set_level(spdlog::level::level_enum level);
 // Writes out what is queued and stops the thread; later lines are dropped. Where the lines cannot
 // be got rid of (a paused terminal, a full pipe) the process ends here, with `exit_status`.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "daemon/log.hpp"
+#include "common/service/log.hpp"
 
 #include <spdlog/async.h>
 #include <spdlog/details/null_mutex.h>
@@ -84,18 +84,24 @@ std::vector<std::string> split(std::string_view payload) {
 
 // Runs on the log's own thread alone, so it needs no mutex.
 class JournalSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit JournalSink(const std::string& program) : identifier_("SYSLOG_IDENTIFIER=" + program) {}
+
  protected:
   void sink_it_(const spdlog::details::log_msg& line) override {
     auto parts = split({line.payload.data(), line.payload.size()});
     parts.front().insert(0, "MESSAGE=");
     parts.push_back("PRIORITY=" + std::to_string(priority(line.level)));
-    parts.emplace_back("SYSLOG_IDENTIFIER=ptyd");
+    parts.push_back(identifier_);
     std::vector<iovec> fields;
     fields.reserve(parts.size());
     for (auto& part : parts) fields.push_back({part.data(), part.size()});
     ::sd_journal_sendv(fields.data(), static_cast<int>(fields.size()));
   }
   void flush_() override {}
+
+ private:
+  std::string identifier_;
 };
 
 class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
@@ -121,16 +127,16 @@ bool stderr_is_the_journal() {
 
 }  // namespace
 
-void start(Target target, spdlog::level::level_enum level) {
+void start(const std::string& program, Target target, spdlog::level::level_enum level) {
   const bool journal =
       target == Target::kJournal || (target == Target::kAuto && stderr_is_the_journal());
   spdlog::sink_ptr sink;
   if (journal)
-    sink = std::make_shared<JournalSink>();
+    sink = std::make_shared<JournalSink>(program);
   else
     sink = std::make_shared<StderrSink>();
   pool = std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1);
-  logger = std::make_shared<spdlog::async_logger>("ptyd", std::move(sink), pool,
+  logger = std::make_shared<spdlog::async_logger>(program, std::move(sink), pool,
                                                   spdlog::async_overflow_policy::overrun_oldest);
   logger->set_level(level);
   logger->flush_on(spdlog::level::debug);

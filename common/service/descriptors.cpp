@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "daemon/descriptor_limit.hpp"
+#include "common/service/descriptors.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <optional>
 
@@ -11,6 +13,12 @@ namespace {
 std::optional<rlimit> original;
 
 }  // namespace
+
+void occupy_standard_descriptors() {
+  for (int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC); fd >= 0 && fd <= STDERR_FILENO;
+       fd = ::open("/dev/null", O_RDWR | O_CLOEXEC))
+    if (fd == STDERR_FILENO) return;
+}
 
 void raise_descriptor_limit() {
   rlimit limit{};

@@ -5,6 +5,9 @@
 
 namespace ptyd {
 
+// Descriptors 0 to 2 must be something, or a socket of ours takes their place and is written to.
+void occupy_standard_descriptors();
+
 // Lets this process have as many descriptors as its hard limit allows: each session takes a few.
 // The soft limit is low by default only for programs that use select(2).
 void raise_descriptor_limit();

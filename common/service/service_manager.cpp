@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "daemon/service_manager.hpp"
+#include "common/service/service_manager.hpp"
 
 #include <systemd/sd-daemon.h>
 #include <unistd.h>

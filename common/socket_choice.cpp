@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "ctl/socket_choice.hpp"
+#include "common/socket_choice.hpp"
 
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
 
-#include "ctl/environment.hpp"
+#include "common/environment.hpp"
 
 namespace ptyd {
 namespace {

@@ -156,6 +156,7 @@ int run_ptyctl(std::vector<std::string> words) {
   add_text_verbs(app, cli);
   add_end_verbs(app, cli);
   add_daemon_verbs(app, cli);
+  add_web_verb(app, cli);
   try {
     guard_text(words);
     std::reverse(words.begin(), words.end());  // CLI11 takes them from the back

@@ -40,6 +40,7 @@ void add_list_verbs(CLI::App& app, Cli& cli);     // list, status
 void add_text_verbs(CLI::App& app, Cli& cli);     // send, capture
 void add_end_verbs(CLI::App& app, Cli& cli);      // wait, terminate, kill, restart
 void add_daemon_verbs(CLI::App& app, Cli& cli);   // drain, queue, health, monitor
+void add_web_verb(CLI::App& app, Cli& cli);       // web
 
 int list_sessions(const GlobalOptions& options);
 

@@ -10,7 +10,7 @@
 #include <system_error>
 
 #include "common/protocol.hpp"
-#include "common/session_program.hpp"
+#include "common/program_files.hpp"
 #include "common/text.hpp"
 #include "common/unique_fd.hpp"
 #include "ctl/cli.hpp"

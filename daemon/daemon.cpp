@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "common/session_name.hpp"
-#include "common/session_program.hpp"
+#include "common/program_files.hpp"
 #include "common/text.hpp"
 #include "common/version.hpp"
 #include "common/service/log.hpp"

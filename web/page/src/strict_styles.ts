@@ -4,10 +4,8 @@
 // so what is written there goes that way. To be called before a terminal is made.
 export function allowStylesOfTerminals(): void {
   const createElement = document.createElement.bind(document);
-  document.createElement = ((name: string, options?: ElementCreationOptions) => {
-    const element = createElement(name, options);
-    return element instanceof HTMLStyleElement ? adopted(element) : element;
-  }) as typeof document.createElement;
+  document.createElement = ((name: string, options?: ElementCreationOptions) =>
+    name === "style" ? standIn(createElement("div")) : createElement(name, options)) as typeof document.createElement;
 
   const setAttribute = Element.prototype.setAttribute;
   Element.prototype.setAttribute = function (name: string, value: string) {
@@ -16,10 +14,13 @@ export function allowStylesOfTerminals(): void {
   };
 }
 
-// A style element whose text is a sheet of the document for as long as it is in it.
-function adopted(element: HTMLStyleElement): HTMLStyleElement {
+// In place of a style element, which even empty is not allowed: its text is a sheet of the document
+// for as long as it is in it.
+function standIn(element: HTMLElement): HTMLElement {
   const sheet = new CSSStyleSheet();
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  element.hidden = true;
+  Object.defineProperty(element, "sheet", { value: sheet });
   Object.defineProperty(element, "textContent", {
     set: (text: string) => sheet.replaceSync(text),
     get: () => "",

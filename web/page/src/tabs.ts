@@ -10,8 +10,8 @@ const empty = document.getElementById("empty")!;
 
 interface Tab {
   view: TerminalView;
+  box: HTMLElement;
   button: HTMLElement;
-  label: HTMLElement;
 }
 
 const labelKey = (session: Session) => `ptyd-tab-${session.id}`;
@@ -33,7 +33,7 @@ export class Tabs {
     empty.hidden = true;
     for (const tab of this.tabs) tab.view.show(false);
     const view = new TerminalView(session, readOnly, {
-      onOver: () => tab.button.classList.add("over"),
+      onOver: () => tab.box.classList.add("over"),
       onKey: (event) => this.onTerminalKey(event),
     });
     const tab = this.makeTab(view);
@@ -48,38 +48,34 @@ export class Tabs {
   }
 
   private makeTab(view: TerminalView): Tab {
+    const box = document.createElement("div");
+    box.className = "tab";
+    box.setAttribute("role", "presentation");
     const button = document.createElement("div");
-    button.className = "tab";
     button.id = `tab-${view.session.id}-${view.readOnly ? "look" : "use"}`;
     button.setAttribute("role", "tab");
     view.panel.id = `panel-${button.id}`;
     view.panel.setAttribute("aria-labelledby", button.id);
     button.setAttribute("aria-controls", view.panel.id);
-    const label = document.createElement("span");
-    label.className = "label";
     const close = document.createElement("button");
     close.className = "close";
     close.textContent = "×";
     close.title = "Close this tab; the session goes on";
     close.setAttribute("aria-label", `Close the tab ${view.session.name}; the session goes on`);
-    close.tabIndex = -1;
-    button.append(label, close);
-    tabList.append(button);
-    const tab: Tab = { view, button, label };
+    box.append(button, close);
+    tabList.append(box);
+    const tab: Tab = { view, box, button };
     this.setLabel(tab);
     button.onclick = () => this.select(tab);
-    button.ondblclick = () => this.rename(tab);
+    button.ondblclick = () => void this.rename(tab);
     button.onkeydown = (event) => this.onTabKey(tab, event);
-    close.onclick = (event) => {
-      event.stopPropagation();
-      this.close(tab);
-    };
+    close.onclick = () => this.close(tab);
     return tab;
   }
 
   private setLabel(tab: Tab): void {
     const { session, readOnly } = tab.view;
-    tab.label.textContent = (localStorage.getItem(labelKey(session)) ?? session.name) + (readOnly ? " (read-only)" : "");
+    tab.button.textContent = (localStorage.getItem(labelKey(session)) ?? session.name) + (readOnly ? " (read-only)" : "");
   }
 
   private async rename(tab: Tab): Promise<void> {
@@ -95,19 +91,20 @@ export class Tabs {
     this.current = tab;
     for (const other of this.tabs) {
       const selected = other === tab;
+      other.box.classList.toggle("selected", selected);
       other.button.setAttribute("aria-selected", String(selected));
       other.button.tabIndex = selected ? 0 : -1;
       if (!selected) other.view.show(false);
     }
     tab.view.show(true);
-    document.title = `${tab.label.textContent} – ptyd`;
+    document.title = `${tab.button.textContent} – ptyd`;
   }
 
   private close(tab: Tab): void {
     const index = this.tabs.indexOf(tab);
     this.tabs.splice(index, 1);
     tab.view.close();
-    tab.button.remove();
+    tab.box.remove();
     const next = this.tabs[Math.min(index, this.tabs.length - 1)];
     if (next) return this.select(next);
     this.current = null;
@@ -124,7 +121,7 @@ export class Tabs {
 
   // Arrows move between tabs, as in every list of tabs.
   private onTabKey(tab: Tab, event: KeyboardEvent): void {
-    if (event.key === "F2") this.rename(tab);
+    if (event.key === "F2") void this.rename(tab);
     else if (event.key === "Delete") this.close(tab);
     else if (event.key === "Enter" || event.key === " ") this.select(tab);
     else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {

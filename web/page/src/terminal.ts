@@ -81,7 +81,7 @@ export class TerminalView {
   private build(): void {
     this.panel.className = this.readOnly ? "panel follows" : "panel";
     this.panel.setAttribute("role", "tabpanel");
-    this.box.className = "terminal";
+    this.box.className = "screen";
     this.status.className = "status";
     this.status.setAttribute("role", "status");
     this.statusText.className = "text";

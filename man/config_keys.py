@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Usage: config_keys.py ptyd.yaml
-Prints the keys of the configuration, with their defaults and comments, for ptyd.yaml(5)."""
+"""Usage: config_keys.py FILE
+Prints the keys of a configuration, with their defaults and comments, for man pages."""
 import re
 import sys
 

@@ -32,8 +32,9 @@ std::optional<TerminalMessage> parse_terminal_message(std::span<const std::uint8
     parsed.resize = size_of(message->json);
     if (!parsed.resize) problem = "resize needs rows and columns";
   } else if (type == "drawn") {
-    const auto bytes = number_of(message->json, "bytes");
-    if (bytes >= 0) parsed.drawn = static_cast<std::uint64_t>(bytes);
+    const auto bytes = message->json.find("bytes");
+    if (bytes != message->json.end() && bytes->is_number_unsigned())
+      parsed.drawn = bytes->get<std::uint64_t>();
     if (!parsed.drawn) problem = "drawn needs bytes";
   } else {
     problem = "the type of a message must be resize or drawn";

@@ -21,7 +21,7 @@ _ptyctl_sessions() {
 
 _ptyctl() {
     local -r verbs='new attach detach run list status send capture wait terminate kill restart drain
-        queue health metrics monitor'
+        queue health metrics monitor web'
     local -r global='--socket --user --system --json --no-pager --quiet --version --help'
     local -r create='--size --cwd --env --stop-input --stop-timeout --scrollback'
     local -r living='starting active idle stopping'
@@ -37,7 +37,7 @@ _ptyctl() {
                 return
                 ;;
             --socket | --json | --size | --cwd | --env | --stop-input | --stop-timeout | --scrollback | \
-                --restore | --on-drain | --lines | --grace | --signal | -s | --name | --remove) ((i++)) ;;
+                --restore | --on-drain | --lines | --grace | --signal | -s | --name | --remove | --session | --expires | --url | --revoke) ((i++)) ;;
             -*) ;;
             *) [ -n "$verb" ] || verb=${COMP_WORDS[i]} ;;
         esac
@@ -62,7 +62,9 @@ _ptyctl() {
             ;;
         --signal | -s) words=$(compgen -A signal | grep ^SIG) ;;
         --remove) words=$(ptyctl queue --quiet --no-pager 2>/dev/null | awk '/ pending / { print $1 }') ;;
-        --size | --stop-input | --stop-timeout | --scrollback | --lines | --grace | --name) return ;;
+        --size | --stop-input | --stop-timeout | --scrollback | --lines | --grace | --name | --expires | --url) return ;;
+        --session) words=$(_ptyctl_sessions "$living") ;;
+        --revoke) words="all $(ptyctl web --list 2>/dev/null | awk 'NR > 1 { print $1 }')" ;;
         *)
             case $verb:$current in
                 :-*) words=$global ;;
@@ -74,6 +76,7 @@ _ptyctl() {
                 kill:-*) words="--signal $global" ;;
                 drain:-*) words="--grace --exit --no-block --cancel $global" ;;
                 queue:-*) words="--remove $global" ;;
+                web:-*) words="--read-only --session --expires --url --token --list --revoke $global" ;;
                 *:-*) words=$global ;;
                 attach:* | detach:* | send:* | kill:* | terminate:*) words=$(_ptyctl_sessions "$living") ;;
                 status:* | capture:* | wait:* | restart:*) words=$(_ptyctl_sessions) ;;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # fish completion for ptyctl(1)
 
-set -l verbs new attach detach run list status send capture wait terminate kill restart drain queue health metrics monitor
+set -l verbs new attach detach run list status send capture wait terminate kill restart drain queue health metrics monitor web
 
 function __ptyctl_sessions --description 'Names of sessions; with an argument, of those that live'
     ptyctl list --quiet --no-pager 2>/dev/null | awk -v living="$argv[1]" '
@@ -43,6 +43,7 @@ complete -c ptyctl -n "$no_verb" -a queue -d 'List requests that wait for the en
 complete -c ptyctl -n "$no_verb" -a health -d 'Show how the daemon is'
 complete -c ptyctl -n "$no_verb" -a metrics -d 'Print counters and gauges'
 complete -c ptyctl -n "$no_verb" -a monitor -d 'Show what happens, as it happens'
+complete -c ptyctl -n "$no_verb" -a web -d 'Print an address that opens the sessions in a browser'
 
 set -l living '__fish_seen_subcommand_from attach detach send kill terminate'
 complete -c ptyctl -n "$living" -a '(__ptyctl_sessions living)'
@@ -73,3 +74,11 @@ complete -c ptyctl -n '__fish_seen_subcommand_from drain' -l exit -d 'Then let t
 complete -c ptyctl -n '__fish_seen_subcommand_from drain' -l no-block -d 'Do not wait for the end'
 complete -c ptyctl -n '__fish_seen_subcommand_from drain' -l cancel -d 'End the drain'
 complete -c ptyctl -n '__fish_seen_subcommand_from queue' -l remove -x -a '(__ptyctl_queued)' -d 'Withdraw a request'
+set -l web '__fish_seen_subcommand_from web'
+complete -c ptyctl -n "$web" -l read-only -d 'It may only look'
+complete -c ptyctl -n "$web" -l session -x -a '(__ptyctl_sessions living)' -d 'It may see this session alone'
+complete -c ptyctl -n "$web" -l expires -x -d 'For how long it is good'
+complete -c ptyctl -n "$web" -l url -x -d 'Where the gateway is'
+complete -c ptyctl -n "$web" -l token -d 'A token for programs instead'
+complete -c ptyctl -n "$web" -l list -d 'List who may come in'
+complete -c ptyctl -n "$web" -l revoke -x -a 'all' -d 'Withdraw one, or all'

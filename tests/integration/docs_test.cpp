@@ -43,7 +43,7 @@ TEST(Man, PtyctlHasEachVerbAndOption) {
   const auto text = page("ptyctl.1");
   const auto help = run({PTYCTL_PROGRAM, "--help"}).out;
   const auto verbs = verbs_of(help);
-  EXPECT_EQ(verbs.size(), 17U);
+  EXPECT_EQ(verbs.size(), 18U);
   for (const auto& option : options_in(help))
     EXPECT_NE(text.find("**" + option + "**"), std::string::npos) << option;
   for (const auto& verb : verbs) {
@@ -65,6 +65,13 @@ std::vector<std::string> examples_of(const std::string& name, const std::string&
   const auto text = read_file(PTYD_SOURCE_DIR "/man/" + name + ".md");
   return found(text.substr(text.find("# EXAMPLES")), "\n    [" + prompts + "] ([^\n]*)");
 }
+
+#ifdef PTYD_WEB_PROGRAM_PATH
+TEST(Man, PtydWebHasEachOption) {
+  for (const auto& option : options_in(run({PTYD_WEB_PROGRAM_PATH, "--help"}).out))
+    EXPECT_NE(page("ptyd-web.8").find("**" + option + "**"), std::string::npos) << option;
+}
+#endif
 
 TEST(Man, TheExamplesOfPtyctlWork) {
   Daemon daemon;
@@ -114,9 +121,10 @@ TEST(Man, TheExampleOfAConfigurationIsOne) {
 // All of the programs' sources, without what breaks a text into lines there.
 std::string sources() {
   std::string text;
-  for (const char* folder : {"common", "ctl", "daemon", "dbus", "session"})
+  for (const char* folder : {"common", "ctl", "daemon", "dbus", "session", "web"})
     for (const auto& file :
-         std::filesystem::directory_iterator(std::string(PTYD_SOURCE_DIR "/") + folder))
+         std::filesystem::recursive_directory_iterator(std::string(PTYD_SOURCE_DIR "/") +
+                                                       folder))
       if (file.path().extension() == ".cpp") text += read_file(file.path());
   return std::regex_replace(text, std::regex("\"\\s*\""), "");
 }

@@ -103,9 +103,12 @@ build_packages() {
   if [ -z "$build_lower" ]; then script/deps package >&2; fi
   rm -rf "$folder"
   mkdir -p "$folder/ptyd"
+  # Where the packages are built there may be neither npm nor a network.
+  web/page/build "$folder/page" >&2
   project_files | tar --create --files-from - | tar --extract --directory "$folder/ptyd"
   # shellcheck disable=SC2016 # for the shell inside
-  if ! with_build env CCACHE_DIR="$cache" CCACHE_BASEDIR="$build_inside" CCACHE_NOHASHDIR=1 "$@" sh -euc '
+  if ! with_build env CCACHE_DIR="$cache" CCACHE_BASEDIR="$build_inside" CCACHE_NOHASHDIR=1 \
+    PTYD_WEB_PAGE="${inside%/*}/page" DEB_BUILD_PROFILES=pkg.ptyd.page "$@" sh -euc '
     cd "$1"
     PATH=/usr/lib/ccache:$PATH exec dpkg-buildpackage --unsigned-source --unsigned-changes' \
     dpkg-buildpackage "$inside" >"$folder/build.log" 2>&1; then

@@ -49,8 +49,7 @@ std::int64_t RequestChannel::begin_call(const std::string& method, const Json& p
     fail_later(id, lost_failure());
     return id;
   }
-  const auto payload =
-      encode_message({{"id", id}, {"method", method}, {"params", params}}, body);
+  const auto payload = encode_message({{"id", id}, {"method", method}, {"params", params}}, body);
   if (payload.size() <= kMaxFramePayload)
     channel_.send(FrameType::kRequest, payload);
   else

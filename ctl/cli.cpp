@@ -6,11 +6,11 @@
 
 #include "common/event_loop.hpp"
 #include "common/session_name.hpp"
+#include "common/socket_choice.hpp"
 #include "common/text.hpp"
 #include "common/version.hpp"
 #include "ctl/connection.hpp"
 #include "ctl/create_options.hpp"
-#include "common/socket_choice.hpp"
 
 namespace ptyd {
 namespace {

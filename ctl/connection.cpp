@@ -4,9 +4,9 @@
 #include <optional>
 #include <utility>
 
+#include "common/socket_choice.hpp"
 #include "common/unix_socket.hpp"
 #include "common/version.hpp"
-#include "common/socket_choice.hpp"
 
 namespace ptyd {
 namespace {
@@ -84,9 +84,8 @@ bool Connection::run_until(const std::function<bool()>& done) {
 
 Reply Connection::call(const Request& request) {
   std::optional<Reply> answer;
-  const auto id =
-      channel_.begin_call(request.method, request.params, request.body, request.on_item,
-                          [&answer](const Reply& reply) { answer = reply; });
+  const auto id = channel_.begin_call(request.method, request.params, request.body, request.on_item,
+                                      [&answer](const Reply& reply) { answer = reply; });
   bool late = false;
   Timer timer(loop_, [&late] { late = true; });
   const bool limited = request.patience > Clock::duration::zero();

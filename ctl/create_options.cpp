@@ -10,11 +10,11 @@
 #include <map>
 #include <system_error>
 
+#include "common/environment.hpp"
 #include "common/scrollback/layout.hpp"
 #include "common/session_name.hpp"
 #include "common/text.hpp"
 #include "common/user_database.hpp"
-#include "common/environment.hpp"
 
 namespace ptyd {
 namespace {

@@ -15,10 +15,10 @@
 #include <charconv>
 #include <system_error>
 
+#include "common/environment.hpp"
 #include "common/text.hpp"
 #include "common/unique_fd.hpp"
 #include "common/wire.hpp"
-#include "common/environment.hpp"
 #include "ctl/exit_status.hpp"
 
 namespace ptyd {

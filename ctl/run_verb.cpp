@@ -9,8 +9,8 @@
 #include <memory>
 #include <system_error>
 
-#include "common/protocol.hpp"
 #include "common/program_files.hpp"
+#include "common/protocol.hpp"
 #include "common/text.hpp"
 #include "common/unique_fd.hpp"
 #include "ctl/cli.hpp"

@@ -3,12 +3,12 @@
 
 #include <memory>
 
+#include "common/environment.hpp"
 #include "common/text.hpp"
 #include "ctl/attach.hpp"
 #include "ctl/cli.hpp"
 #include "ctl/connection.hpp"
 #include "ctl/create_options.hpp"
-#include "common/environment.hpp"
 #include "ctl/session_view.hpp"
 #include "ctl/terminal.hpp"
 

@@ -64,9 +64,8 @@ void add_web_verb(CLI::App& app, Cli& cli) {
       ->excludes(list)
       ->excludes(token);
   list->excludes(token);
-  verb->callback([options, &cli] {
-    cli.action = [options, &cli] { return run_web(cli.options, *options); };
-  });
+  verb->callback(
+      [options, &cli] { cli.action = [options, &cli] { return run_web(cli.options, *options); }; });
 }
 
 }  // namespace ptyd

@@ -38,7 +38,8 @@ constexpr auto kDay = std::chrono::hours(24);
 constexpr std::uint64_t kMaxCount = 100'000;
 
 const Key kKeys[] = {
-    {"log.level", [](Config& c, const std::string& t) { return set_word(c.log.level, t, kLogLevels); },
+    {"log.level",
+     [](Config& c, const std::string& t) { return set_word(c.log.level, t, kLogLevels); },
      [](const Config& c) { return get_word(c.log.level, kLogLevels); }},
     {"log.target",
      [](Config& c, const std::string& t) { return set_word(c.log.target, t, kLogTargets); },

@@ -5,11 +5,11 @@
 
 #include <stdexcept>
 
-#include "common/session_name.hpp"
 #include "common/program_files.hpp"
+#include "common/service/log.hpp"
+#include "common/session_name.hpp"
 #include "common/text.hpp"
 #include "common/version.hpp"
-#include "common/service/log.hpp"
 
 namespace ptyd {
 namespace {

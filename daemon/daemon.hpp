@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/event_loop.hpp"
+#include "common/service/service_manager.hpp"
 #include "daemon/config.hpp"
 #include "daemon/core.hpp"
 #include "daemon/front_end.hpp"
@@ -17,7 +18,6 @@
 #include "daemon/paths.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/server.hpp"
-#include "common/service/service_manager.hpp"
 #include "daemon/session_manager.hpp"
 #include "daemon/shutdown_warning.hpp"
 #include "daemon/systemd.hpp"

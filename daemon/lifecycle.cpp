@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/text.hpp"
 #include "common/service/log.hpp"
+#include "common/text.hpp"
 
 namespace ptyd {
 namespace {

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "common/event_loop.hpp"
+#include "common/service/service_manager.hpp"
 #include "daemon/access.hpp"
 #include "daemon/config.hpp"
 #include "daemon/drain.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/result.hpp"
-#include "common/service/service_manager.hpp"
 #include "daemon/session_manager.hpp"
 
 namespace ptyd {

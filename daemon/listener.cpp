@@ -15,8 +15,8 @@
 
 #include "common/message.hpp"
 #include "common/protocol.hpp"
-#include "common/unix_socket.hpp"
 #include "common/service/log.hpp"
+#include "common/unix_socket.hpp"
 
 namespace ptyd {
 namespace {

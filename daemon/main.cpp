@@ -8,13 +8,13 @@
 #include <exception>
 #include <string>
 
+#include "common/service/descriptors.hpp"
+#include "common/service/log.hpp"
 #include "common/version.hpp"
 #include "daemon/built_with.hpp"
 #include "daemon/config.hpp"
 #include "daemon/daemon.hpp"
-#include "common/service/descriptors.hpp"
 #include "daemon/listener.hpp"
-#include "common/service/log.hpp"
 #include "daemon/paths.hpp"
 
 namespace {

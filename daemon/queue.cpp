@@ -8,8 +8,8 @@
 #include <map>
 #include <utility>
 
-#include "common/text.hpp"
 #include "common/service/log.hpp"
+#include "common/text.hpp"
 #include "daemon/state_files.hpp"
 
 namespace ptyd {

@@ -3,8 +3,8 @@
 
 #include <utility>
 
-#include "common/text.hpp"
 #include "common/service/log.hpp"
+#include "common/text.hpp"
 
 namespace ptyd {
 namespace {

@@ -4,9 +4,9 @@
 #include <system_error>
 
 #include "common/protocol.hpp"
+#include "common/service/log.hpp"
 #include "common/version.hpp"
 #include "daemon/client.hpp"
-#include "common/service/log.hpp"
 
 namespace ptyd {
 namespace {

@@ -9,8 +9,8 @@
 #include <fstream>
 #include <utility>
 
-#include "common/session_name.hpp"
 #include "common/service/log.hpp"
+#include "common/session_name.hpp"
 #include "daemon/session_host.hpp"
 
 namespace ptyd {

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "common/session_name.hpp"
 #include "common/service/log.hpp"
+#include "common/session_name.hpp"
 #include "daemon/session_host.hpp"
 #include "daemon/session_manager.hpp"
 

@@ -9,8 +9,8 @@
 // again; without one it has not been, and an entry that waits is started.
 #include <utility>
 
-#include "common/session_name.hpp"
 #include "common/service/log.hpp"
+#include "common/session_name.hpp"
 #include "daemon/session_host.hpp"
 #include "daemon/session_manager.hpp"
 

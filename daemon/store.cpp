@@ -5,8 +5,8 @@
 
 #include <cerrno>
 
-#include "common/text.hpp"
 #include "common/service/log.hpp"
+#include "common/text.hpp"
 #include "daemon/state_files.hpp"
 
 namespace ptyd {

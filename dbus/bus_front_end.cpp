@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "daemon/front_end.hpp"
 #include "common/service/log.hpp"
+#include "daemon/front_end.hpp"
 #include "dbus/bus_connection.hpp"
 #include "dbus/calls.hpp"
 #include "dbus/manager_object.hpp"

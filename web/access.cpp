@@ -107,8 +107,12 @@ std::optional<AccessFolder::File> AccessFolder::read(const std::string& id) cons
   const auto created_at = time_of(message->json, "createdAt");
   const auto expires_at = time_of(message->json, "expiresAt");
   if (!kind || !created_at || !expires_at) return std::nullopt;
-  file.grant = {id, *kind, flag_of(message->json, "readOnly"), text_of(message->json, "session"),
-                *created_at, *expires_at};
+  file.grant = {id,
+                *kind,
+                flag_of(message->json, "readOnly"),
+                text_of(message->json, "session"),
+                *created_at,
+                *expires_at};
   file.random = text_of(message->json, "secret");
   if (!is_hex(file.random, kRandomBytes)) return std::nullopt;
   return file;
@@ -214,8 +218,8 @@ void AccessFolder::watch(EventLoop& loop, std::function<void()> on_removed) {
 std::optional<std::string> access_folder(const std::string& configured,
                                          const Environment& environment, std::string& problem) {
   if (!configured.empty()) return configured;
-  for (const auto& [name, suffix] : {std::pair("RUNTIME_DIRECTORY", ""),
-                                     std::pair("XDG_RUNTIME_DIR", "/ptyd-web")})
+  for (const auto& [name, suffix] :
+       {std::pair("RUNTIME_DIRECTORY", ""), std::pair("XDG_RUNTIME_DIR", "/ptyd-web")})
     if (const char* folder = environment(name); folder != nullptr && *folder != '\0')
       return std::string(folder) + suffix;
   const auto user = look_up_user(::geteuid()).name;

@@ -233,9 +233,8 @@ void Api::handle_session(Call& call, std::string session, std::string_view what)
   if (method != http::verb::delete_) return respond(not_allowed("GET, DELETE"));
   if (call.grant.read_only)
     return respond(make_error(http::status::forbidden, "denied", "you may only look"));
-  with_session(call, session, [this, respond](const Json& found) {
-    terminate(text_of(found, "id"), respond);
-  });
+  with_session(call, session,
+               [this, respond](const Json& found) { terminate(text_of(found, "id"), respond); });
 }
 
 // ---- access ----
@@ -257,12 +256,10 @@ void Api::log_in(const Request& request, const Respond& respond) {
   ++services_.metrics.logins;
   log::info("A browser has come in", {{"PTYD_GRANT", grant.id}});
   auto response = make_json(http::status::ok, to_json(grant));
-  const auto age =
-      std::chrono::duration_cast<seconds>(services_.config.access.browser).count();
-  response.set(http::field::set_cookie,
-               cookie_name(request) + "=" + secret + "; Path=/; Max-Age=" + std::to_string(age) +
-                   "; HttpOnly; SameSite=Strict" +
-                   (services_.gate.is_secure(request) ? "; Secure" : ""));
+  const auto age = std::chrono::duration_cast<seconds>(services_.config.access.browser).count();
+  response.set(http::field::set_cookie, cookie_name(request) + "=" + secret + "; Path=/; Max-Age=" +
+                                            std::to_string(age) + "; HttpOnly; SameSite=Strict" +
+                                            (services_.gate.is_secure(request) ? "; Secure" : ""));
   respond(std::move(response));
 }
 
@@ -301,12 +298,11 @@ void Api::metrics(Call& call) {
   // Those of the daemon's other users are for nobody with a grant for one session. And a scrape
   // must not start a daemon.
   if (!connected || !call.grant.session.empty()) return respond();
-  services_.link.call({.method = "metrics",
-                       .on_item =
-                           [text](const Json&, std::span<const std::uint8_t> body) {
-                             text->append(as_text(body));
-                           },
-                       .on_reply = [respond](const Reply&) { respond(); }});
+  services_.link.call(
+      {.method = "metrics",
+       .on_item = [text](const Json&,
+                         std::span<const std::uint8_t> body) { text->append(as_text(body)); },
+       .on_reply = [respond](const Reply&) { respond(); }});
 }
 
 void Api::list(Call& call) {
@@ -334,34 +330,34 @@ void Api::create(Call& call) {
   if (!params)
     return call.respond(
         make_error(http::status::bad_request, "bad-request", "the body must be a JSON object"));
-  services_.link.call({.method = "create",
-                       .params = std::move(*params),
-                       .on_reply = [respond = call.respond](const Reply& reply) {
-                         if (reply.failure) return respond(make_failure(*reply.failure));
-                         const bool queued = text_of(reply.result, "state") == "queued";
-                         auto response = make_json(
-                             queued ? http::status::accepted : http::status::created, reply.result);
-                         response.set(http::field::location,
-                                      "/api/sessions/" + text_of(reply.result, "id"));
-                         respond(std::move(response));
-                       }});
+  services_.link.call(
+      {.method = "create",
+       .params = std::move(*params),
+       .on_reply = [respond = call.respond](const Reply& reply) {
+         if (reply.failure) return respond(make_failure(*reply.failure));
+         const bool queued = text_of(reply.result, "state") == "queued";
+         auto response =
+             make_json(queued ? http::status::accepted : http::status::created, reply.result);
+         response.set(http::field::location, "/api/sessions/" + text_of(reply.result, "id"));
+         respond(std::move(response));
+       }});
 }
 
 void Api::with_session(const Call& call, const std::string& session,
                        std::function<void(const Json& session)> go_on) {
-  services_.link.call({.method = "status",
-                       .params = {{"session", session}},
-                       .on_reply =
-                           [respond = call.respond, grant = call.grant,
-                            go_on = std::move(go_on)](const Reply& reply) {
-                             if (reply.failure) return respond(make_failure(*reply.failure));
-                             const auto& found = reply.result;
-                             if (!grant.covers(text_of(found, "id"), text_of(found, "name")))
-                               return respond(make_error(http::status::not_found, "not-found",
-                                                         "no such session"));
-                             go_on(found);
-                           },
-                       .repeatable = true});
+  services_.link.call(
+      {.method = "status",
+       .params = {{"session", session}},
+       .on_reply =
+           [respond = call.respond, grant = call.grant,
+            go_on = std::move(go_on)](const Reply& reply) {
+             if (reply.failure) return respond(make_failure(*reply.failure));
+             const auto& found = reply.result;
+             if (!grant.covers(text_of(found, "id"), text_of(found, "name")))
+               return respond(make_error(http::status::not_found, "not-found", "no such session"));
+             go_on(found);
+           },
+       .repeatable = true});
 }
 
 void Api::terminate(const std::string& id, const Respond& respond) {
@@ -384,11 +380,12 @@ void Api::output(const std::string& id, const Respond& respond) {
                              if (bytes->size() + body.size() <= kMaxOutput)
                                bytes->append(as_text(body));
                            },
-                       .on_reply = [respond, bytes](const Reply& reply) {
-                         respond(reply.failure ? make_failure(*reply.failure)
-                                               : make_text(http::status::ok, std::move(*bytes),
-                                                           "application/octet-stream"));
-                       }});
+                       .on_reply =
+                           [respond, bytes](const Reply& reply) {
+                             respond(reply.failure ? make_failure(*reply.failure)
+                                                   : make_text(http::status::ok, std::move(*bytes),
+                                                               "application/octet-stream"));
+                           }});
 }
 
 }  // namespace ptyd::web

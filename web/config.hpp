@@ -21,7 +21,7 @@ struct Config {
     log::Target target = log::Target::kAuto;
   } log;
   struct {
-    std::string url = kDefaultUrl;  // as browsers have it, without a slash at its end
+    std::string url = kDefaultUrl;     // as browsers have it, without a slash at its end
     std::vector<std::string> origins;  // beside that of `url`
     std::string folder;                // of the page; empty: where it was installed
   } site;

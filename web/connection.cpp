@@ -13,8 +13,8 @@ namespace {
 
 // For a whole request to come, and for how long a connection may be idle.
 constexpr std::chrono::seconds kReadTime{15};
-// For a browser to take the answer.
-constexpr std::chrono::seconds kWriteTime{30};
+// For a browser to take the answer: some megabytes of output, by a slow line.
+constexpr std::chrono::minutes kWriteTime{2};
 // For the daemon to answer: to end a session takes up to a minute and a half.
 constexpr std::chrono::seconds kAnswerTime{125};
 constexpr std::size_t kMaxRequestId = 64;
@@ -35,8 +35,8 @@ bool is_request_id(std::string_view text) {
 
 Connection::Connection(Owner& owner, Stream stream)
     : owner_(owner), stream_(std::move(stream)), patience_(owner.loop, [this] {
-        answer(number_, make_error(http::status::gateway_timeout, "timeout",
-                                   "the daemon does not answer"));
+        answer(number_,
+               make_error(http::status::gateway_timeout, "timeout", "the daemon does not answer"));
       }) {}
 
 void Connection::read() {
@@ -60,8 +60,8 @@ void Connection::on_request() {
   const auto given = to_view(request_["X-Request-Id"]);
   request_id_ = is_request_id(given) ? std::string(given) : new_session_id();
   if (websocket::is_upgrade(request_)) {
-    auto refusal = owner_.on_websocket(request_, stream_,
-                                       [this](Response& response) { decorate(response); });
+    auto refusal =
+        owner_.on_websocket(request_, stream_, [this](Response& response) { decorate(response); });
     if (refusal) return answer(number_, std::move(*refusal));
     ended_ = true;
     return owner_.on_closed(*this);
@@ -108,11 +108,10 @@ void Connection::answer(std::uint64_t request, Response response) {
   owner_.on_response(response_);
   writing_ = true;
   stream_.expires_after(kWriteTime);
-  http::async_write(
-      stream_, response_,
-      [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-        self->on_written(error, !self->response_.keep_alive());
-      });
+  http::async_write(stream_, response_,
+                    [self = shared_from_this()](boost::system::error_code error, std::size_t) {
+                      self->on_written(error, !self->response_.keep_alive());
+                    });
 }
 
 void Connection::on_written(boost::system::error_code error, bool close) {

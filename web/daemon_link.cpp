@@ -87,8 +87,8 @@ void DaemonLink::on_event(const Json& event) {
 }
 
 void DaemonLink::on_lost() {
-  problem_ = channel_->why_lost().empty() ? "the daemon closed the connection"
-                                          : channel_->why_lost();
+  problem_ =
+      channel_->why_lost().empty() ? "the daemon closed the connection" : channel_->why_lost();
   // Not now: this is a call of its own.
   loop_.post([this, gone = std::shared_ptr<RequestChannel>(std::move(channel_))] {
     if (std::exchange(stopping_, false)) {
@@ -116,7 +116,8 @@ void DaemonLink::begin(Call call) {
 void DaemonLink::wait(Call call) {
   if (waiting_.size() >= kMaxWaiting) {
     loop_.post([on_reply = std::move(call.on_reply)] {
-      on_reply({{}, Failure{to_string(ErrorCode::kLimit), "too many requests wait for the daemon"}});
+      on_reply(
+          {{}, Failure{to_string(ErrorCode::kLimit), "too many requests wait for the daemon"}});
     });
     return;
   }

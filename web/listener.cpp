@@ -87,7 +87,8 @@ void Listener::bind_path(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) == 0) {
     std::error_code error;
-    if (S_ISSOCK(status.st_mode)) [[maybe_unused]] const auto probe = connect_unix(path, error);
+    if (S_ISSOCK(status.st_mode)) [[maybe_unused]]
+      const auto probe = connect_unix(path, error);
     if (error != std::errc::connection_refused)
       throw std::runtime_error(path + " is in use; not taking it over");
     ::unlink(path.c_str());
@@ -115,8 +116,7 @@ void Listener::bind_port(const std::string& host, const std::string& port) {
     throw std::runtime_error("'" + printable(host) +
                              "' is no loopback address: listen on 127.0.0.1 or [::1], with a "
                              "proxy that speaks TLS in front");
-  UniqueFd fd(
-      ::socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  UniqueFd fd(::socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
     fail("cannot create a socket", errno);

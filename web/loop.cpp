@@ -17,7 +17,9 @@ int duplicate(int fd) {
 
 }  // namespace
 
-Loop::Loop() : io_(1), never_done_(io_.get_executor()), wake_(io_, duplicate(events_.fd())) { watch(); }
+Loop::Loop() : io_(1), never_done_(io_.get_executor()), wake_(io_, duplicate(events_.fd())) {
+  watch();
+}
 
 // Asked for anew each time: it is told of what has become ready since, and of what is still ready
 // when it is asked, but not of that again.

@@ -8,8 +8,7 @@ namespace {
 
 void add(std::string& text, const char* name, const char* type, std::uint64_t value,
          const std::string& labels = {}) {
-  if (type != nullptr)
-    text.append("# TYPE ").append(name).append(" ").append(type).append("\n");
+  if (type != nullptr) text.append("# TYPE ").append(name).append(" ").append(type).append("\n");
   text.append(name).append(labels).append(" ").append(std::to_string(value)).append("\n");
 }
 

@@ -64,10 +64,11 @@ Server::Server(Loop& loop, const Config& config, const Gate& gate, const Page& p
       config_(config),
       access_(access),
       listener_(listener),
-      link_(loop.events(), config.daemon.socket,
-            {[this](const Json& event) { broadcast(event); },
-             [this] { for_each_websocket([](WebSocket& socket) { socket.on_daemon_connected(); }); },
-             [this] { for_each_websocket([](WebSocket& socket) { socket.on_daemon_stopped(); }); }}),
+      link_(
+          loop.events(), config.daemon.socket,
+          {[this](const Json& event) { broadcast(event); },
+           [this] { for_each_websocket([](WebSocket& socket) { socket.on_daemon_connected(); }); },
+           [this] { for_each_websocket([](WebSocket& socket) { socket.on_daemon_stopped(); }); }}),
       services_{config_, gate, page, access_, link_, metrics_},
       api_(services_),
       connection_owner_{
@@ -126,8 +127,8 @@ void Server::on_connection(UniqueFd socket) {
   connection->start();
 }
 
-std::optional<Response> Server::open_websocket(
-    const Request& request, Stream& stream, const std::function<void(Response&)>& decorate) {
+std::optional<Response> Server::open_websocket(const Request& request, Stream& stream,
+                                               const std::function<void(Response&)>& decorate) {
   Grant grant;
   if (auto refusal = api_.check_websocket(request, grant)) return refusal;
   if (websockets_.size() >= config_.limits.websockets)
@@ -187,9 +188,8 @@ void Server::stop(std::function<void()> on_stopped) {
              {"message", "Server shutting down"},
              {"gracePeriodMs", kStopTime.count()},
              {"gateway", true}});
-  for_each_websocket([](WebSocket& socket) {
-    socket.close(WebSocket::kGoingAway, "ptyd-web is shutting down");
-  });
+  for_each_websocket(
+      [](WebSocket& socket) { socket.close(WebSocket::kGoingAway, "ptyd-web is shutting down"); });
   std::vector<std::shared_ptr<Connection>> connections;
   for (const auto& [key, connection] : connections_) connections.push_back(connection);
   for (const auto& connection : connections) connection->finish();
@@ -197,8 +197,7 @@ void Server::stop(std::function<void()> on_stopped) {
 }
 
 void Server::check_stopped() {
-  if (on_stopped_ && connections_.empty() && websockets_.empty())
-    std::exchange(on_stopped_, {})();
+  if (on_stopped_ && connections_.empty() && websockets_.empty()) std::exchange(on_stopped_, {})();
 }
 
 }  // namespace ptyd::web

@@ -21,8 +21,8 @@ namespace ptyd::web {
 class Server {
  public:
   // What is referred to must outlive it.
-  Server(Loop& loop, const Config& config, const Gate& gate, const Page& page,
-         AccessFolder& access, Listener& listener);
+  Server(Loop& loop, const Config& config, const Gate& gate, const Page& page, AccessFolder& access,
+         Listener& listener);
 
   void start();
   // Takes nobody in any more, tells all, and calls back when all have gone or kStopTime is over.

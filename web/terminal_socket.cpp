@@ -48,31 +48,32 @@ TerminalSocket::TerminalSocket(Owner& owner, Stream stream, Grant grant, DaemonL
     : WebSocket(owner, std::move(stream), std::move(grant)),
       link_(link),
       options_(std::move(options)),
-      retry_timer_(owner.loop, [this] { connect(); }) {}
+      problem_("the daemon does not answer"),
+      retry_timer_(owner.loop, [this] { connect(); }),
+      patience_(owner.loop, [this] { fail(kConnectionLost, problem_); }) {}
 
 void TerminalSocket::on_open() {
   if (link_.stopping()) return close(kGoingAway, "the daemon is shutting down");
-  give_up_at_ = Clock::now() + DaemonLink::kPatience;
+  patience_.start(DaemonLink::kPatience);
   if (grant().session.empty()) return connect();
   check_session();
 }
 
 // A grant for one session may name it by its name, which only the daemon knows.
 void TerminalSocket::check_session() {
-  link_.call({.method = "status",
-              .params = {{"session", options_.session}},
-              .on_reply =
-                  [weak = weak_as<TerminalSocket>()](const Reply& reply) {
-                    const auto self = weak.lock();
-                    if (!self || !self->open()) return;
-                    if (reply.failure)
-                      return self->fail(reply.failure->code, reply.failure->message);
-                    if (!self->grant().covers(text_of(reply.result, "id"),
-                                              text_of(reply.result, "name")))
-                      return self->fail(to_string(ErrorCode::kNotFound), "no such session");
-                    self->connect();
-                  },
-              .repeatable = true});
+  link_.call(
+      {.method = "status",
+       .params = {{"session", options_.session}},
+       .on_reply =
+           [weak = weak_as<TerminalSocket>()](const Reply& reply) {
+             const auto self = weak.lock();
+             if (!self || !self->open()) return;
+             if (reply.failure) return self->fail(reply.failure->code, reply.failure->message);
+             if (!self->grant().covers(text_of(reply.result, "id"), text_of(reply.result, "name")))
+               return self->fail(to_string(ErrorCode::kNotFound), "no such session");
+             self->connect();
+           },
+       .repeatable = true});
 }
 
 void TerminalSocket::connect() {
@@ -108,7 +109,7 @@ void TerminalSocket::attach() {
 void TerminalSocket::try_again(const std::string& problem) {
   if (!open()) return;
   if (link_.stopping()) return close(kGoingAway, "the daemon is shutting down");
-  if (Clock::now() > give_up_at_) return fail(kConnectionLost, problem);
+  problem_ = problem;
   retry_timer_.start(kRetryPause);
 }
 
@@ -122,6 +123,7 @@ void TerminalSocket::drop_connection() {
 
 void TerminalSocket::on_closed() {
   retry_timer_.stop();
+  patience_.stop();
   drop_connection();
 }
 
@@ -173,6 +175,7 @@ void TerminalSocket::on_reply(const Frame& frame) {
 void TerminalSocket::on_attached(const Frame& frame) {
   const auto attached = decode<Attached>(frame.payload);
   if (!attached || std::exchange(attached_, true)) return;
+  patience_.stop();
   send({{"type", "attached"},
         {"id", attached->id},
         {"name", attached->name},
@@ -191,6 +194,7 @@ void TerminalSocket::on_gone(const std::string& reason) {
 }
 
 void TerminalSocket::fail(const std::string& code, const std::string& message) {
+  retry_timer_.stop();
   if (code == to_string(ErrorCode::kShuttingDown)) return close(kGoingAway, message);
   send({{"type", "error"}, {"code", code}, {"message", message}});
   close(code == to_string(ErrorCode::kLimit) ? kTryLater : kNormal, code);

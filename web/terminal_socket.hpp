@@ -73,8 +73,9 @@ class TerminalSocket final : public WebSocket {
   std::unique_ptr<RequestChannel> connection_;
   FrameChannel* channel_ = nullptr;  // of connection_, once it was greeted
   bool attached_ = false;
-  Clock::time_point give_up_at_;
+  std::string problem_;  // why it is not attached yet
   Timer retry_timer_;
+  Timer patience_;  // with a daemon that does not answer, or is not there
   std::uint64_t sent_ = 0;
   std::uint64_t drawn_ = 0;
 };

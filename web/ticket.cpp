@@ -104,7 +104,8 @@ int issue(const TicketOptions& options, const Config& config, AccessFolder& acce
     std::printf("%s\n", text.c_str());
   }
   if (is_refused(url))
-    std::fprintf(stderr, "ptyctl: nobody listens on %s: start it with 'systemctl --user start "
+    std::fprintf(stderr,
+                 "ptyctl: nobody listens on %s: start it with 'systemctl --user start "
                  "ptyd-web.socket', or say where it is in ptyd-web.yaml (site.url)\n",
                  url.c_str());
   return kSucceeded;

@@ -29,12 +29,11 @@ WebSocket::WebSocket(Owner& owner, Stream stream, Grant grant)
 }
 
 void WebSocket::accept(const Request& request, const std::function<void(Response&)>& decorate) {
-  stream_.set_option(
-      websocket::stream_base::decorator([&](websocket::response_type& response) {
-        Response common;
-        decorate(common);
-        for (const auto& field : common) response.set(field.name_string(), field.value());
-      }));
+  stream_.set_option(websocket::stream_base::decorator([&](websocket::response_type& response) {
+    Response common;
+    decorate(common);
+    for (const auto& field : common) response.set(field.name_string(), field.value());
+  }));
   // The decorator is called before this returns.
   stream_.async_accept(request, [self = shared_from_this()](boost::system::error_code error) {
     if (error) return self->end();
@@ -90,17 +89,16 @@ void WebSocket::write() {
 void WebSocket::read() {
   if (reading_ || reading_paused_ || state_ == State::kClosed) return;
   reading_ = true;
-  stream_.async_read(buffer_,
-                     [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-                       self->reading_ = false;
-                       if (error) return self->end();
-                       const auto data = self->buffer_.cdata();
-                       const std::span bytes(static_cast<const std::uint8_t*>(data.data()),
-                                             data.size());
-                       if (self->open()) self->on_message(bytes, self->stream_.got_text());
-                       self->buffer_.clear();
-                       self->read();
-                     });
+  stream_.async_read(
+      buffer_, [self = shared_from_this()](boost::system::error_code error, std::size_t) {
+        self->reading_ = false;
+        if (error) return self->end();
+        const auto data = self->buffer_.cdata();
+        const std::span bytes(static_cast<const std::uint8_t*>(data.data()), data.size());
+        if (self->open()) self->on_message(bytes, self->stream_.got_text());
+        self->buffer_.clear();
+        self->read();
+      });
 }
 
 void WebSocket::resume_reading() {
@@ -134,9 +132,8 @@ void WebSocket::close(std::uint16_t code, std::string_view reason) {
 void WebSocket::begin_close() {
   if (std::exchange(close_sent_, true)) return;
   // It fails when the browser has gone, and then so does the read.
-  stream_.async_close(reason_, [self = shared_from_this()](boost::system::error_code) {
-    self->end();
-  });
+  stream_.async_close(reason_,
+                      [self = shared_from_this()](boost::system::error_code) { self->end(); });
 }
 
 void WebSocket::end() {

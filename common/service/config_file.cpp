@@ -22,8 +22,8 @@ using std::chrono::milliseconds;
 constexpr std::size_t kMaxConfigSize = 256 * 1024;
 
 const ConfigKey* find_key(const std::vector<ConfigKey>& keys, const std::string& name) {
-  const auto key = std::find_if(keys.begin(), keys.end(),
-                                [&](const ConfigKey& k) { return name == k.name; });
+  const auto key =
+      std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& k) { return name == k.name; });
   return key == keys.end() ? nullptr : &*key;
 }
 
@@ -48,7 +48,8 @@ class FileReader {
 
   void read(const YAML::Node& root) {
     if (root.IsNull()) return;  // an empty file
-    if (!root.IsMap()) return problem(root.Mark(), "expected sections such as '" + section() + ":'");
+    if (!root.IsMap())
+      return problem(root.Mark(), "expected sections such as '" + section() + ":'");
     for (const auto& entry : root) read_section(entry.first, entry.second);
   }
 

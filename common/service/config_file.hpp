@@ -28,9 +28,9 @@ struct ConfigKey {
 };
 
 // Reads `path` and then the environment, which wins: with the prefix "PTYD_", PTYD_DRAIN_GRACE is
-// drain.grace. A file that does not exist is an empty one unless `must_exist`. Returns the problems:
-// one line each, with file and line or the variable's name; what was set counts only without any.
-// Blocks on the disk: not for an event loop.
+// drain.grace. A file that does not exist is an empty one unless `must_exist`. Returns the
+// problems: one line each, with file and line or the variable's name; what was set counts only
+// without any. Blocks on the disk: not for an event loop.
 std::vector<std::string> load_config_file(const std::string& path, bool must_exist,
                                           const std::string& prefix, const Environment& environment,
                                           const std::vector<ConfigKey>& keys);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An HTTP request from anybody: it is answered, and without a grant with nothing that is somebody's.
+// An HTTP request from anybody: it is answered, and without a grant with nothing that is
+// somebody's.
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -50,10 +50,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static Gateway gateway;
   fuzz::Input input(data, size);
   std::error_code failed;
-  auto [browser, ours] = unix_socket_pair(failed);
+  auto pair = unix_socket_pair(failed);
+  auto& browser = pair.first;
   Stream stream(gateway.loop.io());
   boost::system::error_code error;
-  stream.socket().assign(boost::asio::generic::stream_protocol(AF_UNIX, 0), ours.release(), error);
+  stream.socket().assign(boost::asio::generic::stream_protocol(AF_UNIX, 0), pair.second.release(),
+                         error);
   fuzz::require(!failed && !error);
   auto socket = std::make_shared<TerminalSocket>(gateway.owner, std::move(stream), Grant(),
                                                  gateway.link, TerminalOptions());

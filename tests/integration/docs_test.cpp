@@ -123,8 +123,7 @@ std::string sources() {
   std::string text;
   for (const char* folder : {"common", "ctl", "daemon", "dbus", "session", "web"})
     for (const auto& file :
-         std::filesystem::recursive_directory_iterator(std::string(PTYD_SOURCE_DIR "/") +
-                                                       folder))
+         std::filesystem::recursive_directory_iterator(std::string(PTYD_SOURCE_DIR "/") + folder))
       if (file.path().extension() == ".cpp") text += read_file(file.path());
   return std::regex_replace(text, std::regex("\"\\s*\""), "");
 }

@@ -19,16 +19,18 @@ namespace {
 
 // Without their man page, which is not in these machines.
 TEST(Hardening, TheUnitsAreWithoutMistakes) {
-  const auto system =
-      run({"systemd-analyze", "verify", "--man=no", "/lib/systemd/system/ptyd.service",
-           "/lib/systemd/system/ptyd.socket", "/lib/systemd/system/ptyd.slice"});
+  const auto system = run(
+      {"systemd-analyze", "verify", "--man=no", "/lib/systemd/system/ptyd.service",
+       "/lib/systemd/system/ptyd.socket", "/lib/systemd/system/ptyd.slice",
+       "/lib/systemd/system/ptyd-web@alice.service", "/lib/systemd/system/ptyd-web@alice.socket"});
   EXPECT_EQ(system.status, 0);
   EXPECT_EQ(system.out + system.err, "");
   enable_linger("alice");
   const auto user = run(as_user(
       "alice",
       {"systemd-analyze", "--user", "verify", "--man=no", "/usr/lib/systemd/user/ptyd.service",
-       "/usr/lib/systemd/user/ptyd.socket", "/usr/lib/systemd/user/ptyd.slice"}));
+       "/usr/lib/systemd/user/ptyd.socket", "/usr/lib/systemd/user/ptyd.slice",
+       "/usr/lib/systemd/user/ptyd-web.service", "/usr/lib/systemd/user/ptyd-web.socket"}));
   EXPECT_EQ(user.status, 0);
   EXPECT_EQ(user.out + user.err, "");
 }

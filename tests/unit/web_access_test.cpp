@@ -131,12 +131,13 @@ TEST_F(WebAccess, TellsWhenOneIsRevoked) {
 TEST(WebAccessFolder, IsWhereTheServiceManagerOrTheLoginSays) {
   const auto folder = [](const std::string& configured, const char* runtime, const char* xdg) {
     std::string problem;
-    return access_folder(configured,
-                         [=](const std::string& name) -> const char* {
-                           if (name == "RUNTIME_DIRECTORY") return runtime;
-                           return name == "XDG_RUNTIME_DIR" ? xdg : nullptr;
-                         },
-                         problem)
+    return access_folder(
+               configured,
+               [=](const std::string& name) -> const char* {
+                 if (name == "RUNTIME_DIRECTORY") return runtime;
+                 return name == "XDG_RUNTIME_DIR" ? xdg : nullptr;
+               },
+               problem)
         .value_or("problem: " + problem);
   };
   EXPECT_EQ(folder("/a", "/b", "/c"), "/a");

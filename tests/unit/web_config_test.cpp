@@ -35,10 +35,10 @@ TEST(WebConfig, TheShippedFileShowsEveryKeyWithItsDefault) {
 }
 
 TEST(WebConfig, VariablesWin) {
-  const auto result =
-      parse_config("site:\n  url: https://a.example\n", "ptyd-web.yaml",
-                   environment({{"PTYD_WEB_SITE_URL", "https://b.example/x/"},
-                                {"PTYD_WEB_SITE_ORIGINS", "http://localhost:7681, http://[::1]:1"}}));
+  const auto result = parse_config(
+      "site:\n  url: https://a.example\n", "ptyd-web.yaml",
+      environment({{"PTYD_WEB_SITE_URL", "https://b.example/x/"},
+                   {"PTYD_WEB_SITE_ORIGINS", "http://localhost:7681, http://[::1]:1"}}));
   EXPECT_TRUE(result.problems.empty());
   EXPECT_EQ(result.config.site.url, "https://b.example/x");
   EXPECT_EQ(result.config.site.origins,
@@ -57,9 +57,10 @@ TEST(WebConfig, AnOriginIsWhatABrowserCallsOne) {
                            "http://127.0.0.1:7681", "http://[::1]", "http://[::1]:80808"})
     EXPECT_EQ(origin_problem(good).empty(), std::string(good) != "http://[::1]:80808") << good;
   for (const char* bad :
-       {"", "a", "a.example", "http://", "http://:80", "http:///", "http://a/", "http://a/b",
-        "HTTP://a", "http://A", "ws://a", "http://a b", "http://a:0", "http://a:", "http://a:x",
-        "http://a:80", "https://a:443", "http://u@a", "http://*", "null"})
+       {"",           "a",          "a.example",  "http://",     "http://:80",    "http:///",
+        "http://a/",  "http://a/b", "HTTP://a",   "http://A",    "ws://a",        "http://a b",
+        "http://a:0", "http://a:",  "http://a:x", "http://a:80", "https://a:443", "http://u@a",
+        "http://*",   "null"})
     EXPECT_FALSE(origin_problem(bad).empty()) << bad;
 }
 

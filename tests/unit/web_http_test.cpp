@@ -9,7 +9,8 @@ namespace ptyd::web {
 namespace {
 
 TEST(WebHttp, ATargetHasAPathAndParameters) {
-  const Target target("/api/x?rows=24&name=a%20b+c&empty=&bad=%2&rows=7&flag&big=99999999999999999999");
+  const Target target(
+      "/api/x?rows=24&name=a%20b+c&empty=&bad=%2&rows=7&flag&big=99999999999999999999");
   EXPECT_EQ(target.path, "/api/x");
   EXPECT_EQ(target.number("rows"), 24U) << "the first one counts";
   EXPECT_EQ(target.parameter("name"), "a b c");
@@ -61,10 +62,9 @@ TEST(WebTerminal, TakesTwoKindsOfMessages) {
   };
   EXPECT_EQ(parse(R"({"type":"resize","rows":24,"columns":80})")->resize, (TerminalSize{24, 80}));
   EXPECT_EQ(parse(R"({"type":"drawn","bytes":7})")->drawn, 7U);
-  for (const char* bad :
-       {"", "7", "{}", R"({"type":"drawn","bytes":"7"})",
-        R"({"type":"drawn","bytes":-7})", R"({"type":"resize","rows":24})",
-        R"({"type":"resize","rows":2001,"columns":80})", R"({"type":"input"})"})
+  for (const char* bad : {"", "7", "{}", R"({"type":"drawn","bytes":"7"})",
+                          R"({"type":"drawn","bytes":-7})", R"({"type":"resize","rows":24})",
+                          R"({"type":"resize","rows":2001,"columns":80})", R"({"type":"input"})"})
     EXPECT_FALSE(parse(bad)) << bad;
 }
 

@@ -264,6 +264,17 @@ describe("the page", () => {
     await person.close();
   });
 
+  test("sends a browser out when its access is revoked", async () => {
+    const person = await Person.open(gateway);
+    await person.page.locator("#sessions li").first().waitFor();
+    const [browser] = JSON.parse(await gateway.ctl("--json=short", "web", "--list")).filter(({ kind }) => kind === "browser").slice(-1);
+    await gateway.ctl("web", "--revoke", browser.id);
+    await person.page.getByText("access was revoked or has expired").waitFor();
+    await person.page.reload();
+    await person.page.getByText("On the server, run").waitFor();
+    await person.close();
+  });
+
   test("is used by keyboard alone", async () => {
     await gateway.session("keyboard", "bash", "--norc");
     const person = await Person.open(gateway, ["--session=keyboard"]);

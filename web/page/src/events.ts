@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-import { backOff, hasEnded, howItEnded, openSocket, type Session } from "./api";
+import { ApiError, ask, backOff, hasEnded, howItEnded, openSocket, type Session } from "./api";
 import { hideBanner, showBanner } from "./banners";
 
 // What the daemon tells beside terminals: sessions, a drain, a stop.
@@ -27,9 +27,23 @@ export class Events {
     this.socket.onmessage = (event) => this.onMessage(JSON.parse(event.data));
     this.socket.onclose = (event) => {
       if (event.code === 1008) return this.owner.onRefused(event.reason);
-      setTimeout(() => this.open(), backOff(this.attempt++));
-      if (this.attempt > 4) showBanner("connection", "The server cannot be reached. Trying again…");
+      void this.again();
     };
+  }
+
+  private async again(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, backOff(this.attempt++)));
+    // A browser does not tell why a WebSocket was refused: an ordinary request does.
+    if (this.attempt > 2) {
+      try {
+        await ask("GET", "api/me");
+      } catch (error) {
+        const { status, message } = error as ApiError;
+        if (status === 401) return this.owner.onRefused(message);
+        showBanner("connection", "The server cannot be reached. Trying again…");
+      }
+    }
+    this.open();
   }
 
   private onMessage(message: any): void {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 import { ask, ApiError, type Grant } from "./api";
+import { hideBanner } from "./banners";
 import { Events } from "./events";
 import { makeKeys } from "./keys";
 import { Sessions } from "./sessions";
@@ -82,6 +83,9 @@ function showApp(grant: Grant): void {
     },
     onRemoved: (session) => sessions.remove(session),
     sessions: () => sessions.all(),
-    onRefused: (reason) => showLogin(reason || "This browser may no longer look."),
+    onRefused: (reason) => {
+      hideBanner("connection");
+      showLogin(reason || "This browser may no longer look.");
+    },
   });
 }

@@ -23,8 +23,9 @@ std::string find_program(const std::string& name, const char* variable,
   const char* overriding = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
   if (overriding != nullptr) return overriding;
   if (!configured.empty()) return configured;
-  for (const auto& candidate : {PTYD_LIBEXEC_DIR "/" + name, own_folder() + "/" + name,
-                                own_folder() + "/../" + build_folder + "/" + name})
+  const std::filesystem::path beside = own_folder();
+  for (const auto& candidate : {std::filesystem::path(PTYD_LIBEXEC_DIR) / name, beside / name,
+                                beside / ".." / build_folder / name})
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
   return {};
 }

@@ -35,6 +35,7 @@ int run_web(const GlobalOptions& global, const WebOptions& options) {
         std::pair("--url=", &options.url), std::pair("--revoke=", &options.revoke)})
     if (!value->empty()) words.push_back(name + *value);
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   ::execv(program.c_str(), arguments.data());

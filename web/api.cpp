@@ -205,7 +205,7 @@ void Api::handle_api(Call& call) {
     if (!session || session->empty() || session->size() > kMaxReference)
       return call.respond(not_found());
     const auto what = slash == std::string_view::npos ? "" : rest.substr(slash + 1);
-    return handle_session(call, std::move(*session), what);
+    return handle_session(call, *session, what);
   }
   if (path == "/api/logout")
     return method == http::verb::post ? log_out(call) : call.respond(not_allowed("POST"));
@@ -216,7 +216,7 @@ void Api::handle_api(Call& call) {
   call.respond(not_found());
 }
 
-void Api::handle_session(Call& call, std::string session, std::string_view what) {
+void Api::handle_session(Call& call, const std::string& session, std::string_view what) {
   const auto method = call.request.method();
   const auto respond = call.respond;
   if (what == "output") {

@@ -34,7 +34,7 @@ class Api {
   std::optional<Response> check(const Request& request, bool acts, bool needs_grant, Grant& grant);
   bool handle_public(const Request& request, const Target& target, const Respond& respond);
   void handle_api(Call& call);
-  void handle_session(Call& call, std::string session, std::string_view what);
+  void handle_session(Call& call, const std::string& session, std::string_view what);
   void log_in(const Request& request, const Respond& respond);
   void log_out(Call& call);
   void who_am_i(Call& call);

@@ -51,7 +51,7 @@ std::string set_path(std::string& out, const std::string& text) {
 std::string set_url(Config& config, std::string url) {
   while (url.ends_with('/')) url.pop_back();
   const auto path = url.find('/', std::min(url.find("://"), url.size() - 1) + 3);
-  if (const auto problem = origin_problem(url.substr(0, path)); !problem.empty()) return problem;
+  if (auto problem = origin_problem(url.substr(0, path)); !problem.empty()) return problem;
   config.site.url = url;
   return {};
 }
@@ -59,7 +59,7 @@ std::string set_url(Config& config, std::string url) {
 std::string set_origins(Config& config, const std::string& text) {
   const auto origins = words(text);
   for (const auto& origin : origins)
-    if (const auto problem = origin_problem(origin); !problem.empty()) return problem;
+    if (auto problem = origin_problem(origin); !problem.empty()) return problem;
   config.site.origins = origins;
   return {};
 }
@@ -119,8 +119,8 @@ constexpr char kPrefix[] = "PTYD_WEB_";
 }  // namespace
 
 std::string origin_problem(const std::string& origin) {
-  const std::string expected = "expected a URL such as https://host.example or " +
-                               std::string(kDefaultUrl) + " in lower case";
+  std::string expected = "expected a URL such as https://host.example or " +
+                         std::string(kDefaultUrl) + " in lower case";
   std::string_view rest = origin;
   std::uint16_t usual_port = 0;
   if (rest.starts_with("https://")) usual_port = 443;

@@ -167,8 +167,8 @@ void Api::handle(const Request& request, const Respond& respond) {
 }
 
 bool Api::handle_public(const Request& request, const Target& target, const Respond& respond) {
-  if (request.method() != http::verb::get) {
-    respond(not_allowed("GET"));
+  if (acts(request)) {
+    respond(not_allowed("GET, HEAD"));
     return true;
   }
   if (target.path == "/healthz") {
@@ -280,6 +280,9 @@ void Api::who_am_i(Call& call) {
 // ---- what the daemon knows ----
 
 void Api::health(Call& call) {
+  if (!call.grant.session.empty())
+    return call.respond(
+        make_error(http::status::forbidden, "denied", "you may see one session alone"));
   services_.link.call({.method = "health",
                        .on_reply =
                            [respond = call.respond](const Reply& reply) {

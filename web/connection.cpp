@@ -105,6 +105,7 @@ void Connection::answer(std::uint64_t request, Response response) {
   response_.keep_alive(request_.keep_alive() && !finishing_);
   decorate(response_);
   response_.prepare_payload();
+  if (request_.method() == http::verb::head) response_.body().clear();  // its length stays
   owner_.on_response(response_);
   writing_ = true;
   stream_.expires_after(kWriteTime);

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/socket_choice.hpp"
@@ -12,7 +13,9 @@
 namespace ptyd::web {
 namespace {
 
-constexpr std::chrono::milliseconds kRetryPause{100};
+// Between attempts to find a daemon: one that is restarted is back in a moment.
+constexpr std::chrono::milliseconds kFirstPause{50};
+constexpr std::chrono::milliseconds kLongestPause{1000};
 // Requests that wait for a daemon to come.
 constexpr std::size_t kMaxWaiting = 256;
 
@@ -40,6 +43,7 @@ DaemonLink::DaemonLink(EventLoop& loop, std::string socket, Observer observer)
     : loop_(loop),
       socket_(std::move(socket)),
       observer_(std::move(observer)),
+      retry_pause_(kFirstPause),
       retry_timer_(loop, [this] { connect(); }),
       expiry_timer_(loop, [this] { expire(); }) {}
 
@@ -64,8 +68,7 @@ void DaemonLink::connect() {
   if (channel_) return;
   auto socket = connect_to_daemon(socket_, problem_);
   if (!socket) {
-    if (!waiting_.empty() || events_wanted_) retry_timer_.start(kRetryPause);
-    return;
+    return retry();
   }
   channel_ = std::make_unique<RequestChannel>(
       loop_, std::move(socket), software_name(),
@@ -75,6 +78,7 @@ void DaemonLink::connect() {
 }
 
 void DaemonLink::on_greeted() {
+  retry_pause_ = kFirstPause;
   channel_->begin_call("monitor", Json::object(), {}, {}, [](const Reply&) {});
   for (auto& waiting : std::exchange(waiting_, {})) begin(std::move(waiting.call));
   expiry_timer_.stop();
@@ -95,9 +99,15 @@ void DaemonLink::on_lost() {
       events_wanted_ = false;
       observer_.on_stopped();
     }
-    const bool wanted = !waiting_.empty() || events_wanted_;
-    if (wanted && !channel_ && !retry_timer_.active()) retry_timer_.start(kRetryPause);
+    retry();
   });
+}
+
+void DaemonLink::retry() {
+  const bool wanted = !waiting_.empty() || events_wanted_;
+  if (!wanted || channel_ || retry_timer_.active()) return;
+  retry_timer_.start(retry_pause_);
+  retry_pause_ = std::min<Clock::duration>(2 * retry_pause_, kLongestPause);
 }
 
 void DaemonLink::begin(Call call) {

@@ -51,6 +51,7 @@ class DaemonLink {
   };
 
   void connect();
+  void retry();
   void on_greeted();
   void on_event(const Json& event);
   void on_lost();
@@ -64,6 +65,7 @@ class DaemonLink {
   std::unique_ptr<RequestChannel> channel_;
   std::deque<Waiting> waiting_;  // in the order of their times
   std::string problem_;          // why the last connection was not made
+  Clock::duration retry_pause_;  // grows while there is no daemon
   bool stopping_ = false;
   bool events_wanted_ = false;
   Timer retry_timer_;

@@ -71,6 +71,8 @@ void TerminalSocket::check_session() {
              if (reply.failure) return self->fail(reply.failure->code, reply.failure->message);
              if (!self->grant().covers(text_of(reply.result, "id"), text_of(reply.result, "name")))
                return self->fail(to_string(ErrorCode::kNotFound), "no such session");
+             // A name may come to mean another one.
+             self->options_.session = text_of(reply.result, "id");
              self->connect();
            },
        .repeatable = true});

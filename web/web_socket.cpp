@@ -115,8 +115,9 @@ void WebSocket::violation(const std::string& what) {
 void WebSocket::close(std::uint16_t code, std::string_view reason) {
   if (state_ == State::kClosing || state_ == State::kClosed) return;
   reason_.code = code;
-  // A control frame holds 125 bytes, two of them the code (RFC 6455, 5.5).
-  reason_.reason.assign(reason.data(), std::min<std::size_t>(reason.size(), 123));
+  // A control frame holds 125 bytes, two of them the code, and whole characters (RFC 6455, 5.5).
+  for (const char c : reason.substr(0, 123))
+    reason_.reason.push_back(c >= ' ' && c < '\x7f' ? c : '?');
   const bool opening = state_ == State::kOpening;
   state_ = State::kClosing;
   close_timer_.start(kCloseTime);

@@ -164,6 +164,13 @@ describe("a gateway", () => {
     assert.match((await gateway.request("GET", "/nothing")).headers["x-request-id"], /^[0-9a-f]{16}$/);
   });
 
+  test("answers HEAD without a body", async () => {
+    const head = await gateway.request("HEAD", "/healthz", { headers: { Origin: null } });
+    assert.deepEqual([head.status, head.text, head.headers["content-length"]], [200, "", "3"]);
+    assert.equal((await gateway.request("HEAD", "/api/me", { token, headers: { Origin: null } })).status, 405);
+    assert.equal((await gateway.request("POST", "/", { body: "" })).status, 405);
+  });
+
   test("bounds what it is sent", async () => {
     const large = await gateway.request("POST", "/api/sessions", { token, body: "x".repeat(65 * 1024) }).catch((error) => error);
     assert.ok(large.status === 413 || large.code === "ECONNRESET" || large.code === "EPIPE", String(large.status ?? large));
@@ -242,6 +249,11 @@ describe("a gateway", () => {
     }
     assert.equal((await gateway.request("DELETE", "/api/sessions/other", { token: only })).status, 404);
     assert.equal((await gateway.request("POST", "/api/sessions", { token: only, body: {} })).status, 403);
+    assert.equal((await gateway.request("GET", "/api/health", { token: only })).status, 403);
+    assert.doesNotMatch((await gateway.request("GET", "/metrics", { token: only })).text, /^ptyd_sessions/m);
+    const byName = gateway.terminal("one", only);
+    assert.equal((await byName.message("attached")).id, one.id);
+    byName.close();
     const hidden = gateway.terminal(other.id, only);
     assert.equal((await hidden.message("error")).code, "not-found");
     const shown = gateway.terminal(one.id, only);

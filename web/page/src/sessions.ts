@@ -93,7 +93,7 @@ export class Sessions {
       item.append(part);
       return part;
     };
-    line("name", session.name);
+    line("name", this.ofMany() ? `${session.user}/${session.name}` : session.name);
     line("command", session.command.join(" ")).title = session.cwd;
     const facts = line("facts", "");
     const state = document.createElement("span");
@@ -117,6 +117,11 @@ export class Sessions {
     }
     item.append(actions);
     return item;
+  }
+
+  // Root sees everybody's.
+  private ofMany(): boolean {
+    return new Set(this.all().map(({ user }) => user)).size > 1;
   }
 
   private facts(session: Session): string {

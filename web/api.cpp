@@ -94,8 +94,7 @@ std::optional<Json> body_of(const Request& request) {
   return std::move(message->json);
 }
 
-}  // namespace
-
+// The cookie of the gateway that the request is meant for: browsers do not tell ports apart.
 std::string cookie_name(const Request& request) {
   const auto host = to_view(request[http::field::host]);
   const auto colon = host.rfind(':');
@@ -103,6 +102,7 @@ std::string cookie_name(const Request& request) {
   return "ptyd_web" + (has_port ? "_" + std::string(host.substr(colon + 1)) : std::string());
 }
 
+// Who asks, by Authorization: Bearer or by cookie; nothing for a stranger.
 std::optional<Grant> grant_of(const Request& request, const AccessFolder& access) {
   constexpr std::string_view kBearer = "Bearer ";
   const auto authorization = to_view(request[http::field::authorization]);
@@ -116,6 +116,8 @@ std::optional<Grant> grant_of(const Request& request, const AccessFolder& access
   }
   return grant;
 }
+
+}  // namespace
 
 Api::Api(Services& services)
     : services_(services),

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "web/rate.hpp"
 #include "web/services.hpp"
 
 namespace ptyd::web {

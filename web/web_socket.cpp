@@ -20,22 +20,22 @@ constexpr std::chrono::seconds kHandshakeTime{10};
 WebSocket::WebSocket(Owner& owner, Stream stream, Grant grant)
     : owner_(owner),
       grant_(std::move(grant)),
-      stream_(std::move(stream)),
+      stream_(std::in_place, std::move(stream)),
       close_timer_(owner.loop, [this] { end(); }) {
-  stream_.next_layer().expires_never();  // its own times count from here on
-  stream_.set_option(websocket::stream_base::timeout{kHandshakeTime, kIdleTime, true});
-  stream_.read_message_max(kMaxMessage);
-  stream_.auto_fragment(false);
+  stream_->next_layer().expires_never();  // its own times count from here on
+  stream_->set_option(websocket::stream_base::timeout{kHandshakeTime, kIdleTime, true});
+  stream_->read_message_max(kMaxMessage);
+  stream_->auto_fragment(false);
 }
 
 void WebSocket::accept(const Request& request, const std::function<void(Response&)>& decorate) {
-  stream_.set_option(websocket::stream_base::decorator([&](websocket::response_type& response) {
+  stream_->set_option(websocket::stream_base::decorator([&](websocket::response_type& response) {
     Response common;
     decorate(common);
     for (const auto& field : common) response.set(field.name_string(), field.value());
   }));
   // The decorator is called before this returns.
-  stream_.async_accept(request, [self = shared_from_this()](boost::system::error_code error) {
+  stream_->async_accept(request, [self = shared_from_this()](boost::system::error_code error) {
     if (error) return self->end();
     if (self->state_ != State::kOpening) return self->begin_close();
     self->state_ = State::kOpen;
@@ -74,28 +74,28 @@ void WebSocket::write() {
     return;
   }
   writing_ = true;
-  stream_.text(out_.front().is_text);
-  stream_.async_write(boost::asio::buffer(out_.front().bytes),
-                      [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-                        self->writing_ = false;
-                        if (error) return self->end();
-                        self->queued_ -= self->out_.front().bytes.size();
-                        self->out_.pop_front();
-                        if (self->open()) self->on_sent();
-                        self->write();
-                      });
+  stream_->text(out_.front().is_text);
+  stream_->async_write(boost::asio::buffer(out_.front().bytes),
+                       [self = shared_from_this()](boost::system::error_code error, std::size_t) {
+                         self->writing_ = false;
+                         if (error) return self->end();
+                         self->queued_ -= self->out_.front().bytes.size();
+                         self->out_.pop_front();
+                         if (self->open()) self->on_sent();
+                         self->write();
+                       });
 }
 
 void WebSocket::read() {
   if (reading_ || reading_paused_ || state_ == State::kClosed) return;
   reading_ = true;
-  stream_.async_read(
+  stream_->async_read(
       buffer_, [self = shared_from_this()](boost::system::error_code error, std::size_t) {
         self->reading_ = false;
         if (error) return self->end();
         const auto data = self->buffer_.cdata();
         const std::span bytes(static_cast<const std::uint8_t*>(data.data()), data.size());
-        if (self->open()) self->on_message(bytes, self->stream_.got_text());
+        if (self->open()) self->on_message(bytes, self->stream_->got_text());
         self->buffer_.clear();
         self->read();
       });
@@ -131,10 +131,10 @@ void WebSocket::close(std::uint16_t code, std::string_view reason) {
 }
 
 void WebSocket::begin_close() {
-  if (std::exchange(close_sent_, true)) return;
+  if (state_ == State::kClosed || std::exchange(close_sent_, true)) return;
   // It fails when the browser has gone, and then so does the read.
-  stream_.async_close(reason_,
-                      [self = shared_from_this()](boost::system::error_code) { self->end(); });
+  stream_->async_close(reason_,
+                       [self = shared_from_this()](boost::system::error_code) { self->end(); });
 }
 
 void WebSocket::end() {
@@ -142,8 +142,11 @@ void WebSocket::end() {
   state_ = State::kClosed;
   close_timer_.stop();
   boost::system::error_code ignored;
-  boost::beast::get_lowest_layer(stream_).socket().close(ignored);
+  boost::beast::get_lowest_layer(*stream_).socket().close(ignored);
   loop().post([self = shared_from_this()] {
+    // A close and a read that fails can wait for each other for ever inside the stream
+    // (Boost 1.74), which would keep this alive: with the stream they are gone.
+    self->stream_.reset();
     self->on_closed();
     self->owner_.on_closed(*self);
   });

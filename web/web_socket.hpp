@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -96,7 +97,7 @@ class WebSocket : public std::enable_shared_from_this<WebSocket> {
 
   Owner& owner_;
   Grant grant_;
-  websocket::stream<Stream> stream_;
+  std::optional<websocket::stream<Stream>> stream_;  // none once it has ended
   boost::beast::flat_buffer buffer_;
   std::deque<Outgoing> out_;
   std::size_t queued_ = 0;

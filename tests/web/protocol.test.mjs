@@ -371,8 +371,8 @@ test("a gateway counts connections, and requests of each", async () => {
     for (const socket of sockets) socket.close();
     const { hostname, port } = new URL(gateway.url);
     const idle = Array.from({ length: 30 }, () => net.connect(Number(port), hostname));
-    const answered = await eventually(() => idle.find((socket) => socket.readableLength > 0 || socket.destroyed || socket.readableEnded));
-    assert.match(String(answered.read() ?? "HTTP/1.1 503 "), /^HTTP\/1.1 503 /);
+    const answered = await eventually(() => idle.find((socket) => socket.readableLength > 0));
+    assert.match(String(answered.read()), /^HTTP\/1.1 503 /);
     for (const socket of idle) socket.destroy();
     await eventually(async () => (await gateway.request("GET", "/healthz").catch(() => ({}))).status === 200, "there is room again");
   } finally {

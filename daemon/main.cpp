@@ -9,7 +9,7 @@
 #include <string>
 
 #include "common/service/descriptors.hpp"
-#include "common/service/log.hpp"
+#include "common/service/run_service.hpp"
 #include "common/version.hpp"
 #include "daemon/built_with.hpp"
 #include "daemon/config.hpp"
@@ -57,23 +57,9 @@ int run(const Options& options) {
   if (options.check) return 0;
   prepare_folder(paths.runtime_dir, scope == Scope::kSystem ? 0755 : 0700);
   prepare_folder(paths.state_dir, 0700);
-  // Blocked here, before the log starts its thread, so that only the loop ever takes them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&signals, signal);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit();
-  log::start("ptyd", loaded.config.log.target, loaded.config.log.level);
-  int status = kExitFailure;
-  try {
-    Daemon daemon(scope, paths, loaded.config, environment);
-    status = daemon.run();
-  } catch (const std::exception& e) {
-    log::error(std::string("Cannot start: ") + e.what());
-  }
-  log::finish(status);
-  return status;
+  return run_service("ptyd", loaded.config.log.target, loaded.config.log.level,
+                     {SIGTERM, SIGINT, SIGHUP, SIGCHLD},
+                     [&] { return Daemon(scope, paths, loaded.config, environment).run(); });
 }
 
 }  // namespace

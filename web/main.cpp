@@ -11,6 +11,7 @@
 
 #include "common/service/descriptors.hpp"
 #include "common/service/log.hpp"
+#include "common/service/run_service.hpp"
 #include "common/service/service_manager.hpp"
 #include "common/socket_choice.hpp"
 #include "common/version.hpp"
@@ -116,22 +117,8 @@ int run(const Options& options, bool is_ticket) {
     auto access = open_access(loaded.config);
     return web::run_ticket(options.ticket, loaded.config, access);
   }
-  // Blocked here, before the log starts its thread, so that only the loop ever takes them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit();
-  log::start("ptyd-web", loaded.config.log.target, loaded.config.log.level);
-  int status = kExitFailure;
-  try {
-    status = serve(loaded.config, options);
-  } catch (const std::exception& e) {
-    log::error(std::string("Cannot start: ") + e.what());
-  }
-  log::finish(status);
-  return status;
+  return run_service("ptyd-web", loaded.config.log.target, loaded.config.log.level,
+                     {SIGTERM, SIGINT, SIGHUP}, [&] { return serve(loaded.config, options); });
 }
 
 }  // namespace

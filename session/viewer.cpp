@@ -18,6 +18,11 @@ constexpr std::size_t kMaxInput = 16 * 1024;  // payload of INPUT, as the protoc
 constexpr std::size_t kReadSize = 4096;
 // Where a viewer that was passed by the ring goes on.
 constexpr std::uint64_t kNewest = 64 * 1024;
+// Output waits for a terminal that is so many bytes behind, though the ring may have room for more:
+// all of them are drawn before what a ^C changes is seen.
+constexpr std::uint64_t kMaxBehind = 64 * 1024;
+// For the same reason the kernel keeps no more than about this for a terminal's connection.
+constexpr int kTerminalBuffer = 32 * 1024;
 // Sent to one viewer in one turn of the loop: the others and the keyboard come in between.
 constexpr std::size_t kMaxBurst = 256 * 1024;
 
@@ -54,6 +59,8 @@ Viewer::Viewer(EventLoop& loop, UniqueFd socket, const Scrollback& scrollback,
       patience_(kPatience),
       decoder_(kMaxInput),
       awaits_terminal_(options.awaits_terminal) {
+  if (options_.is_terminal)
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &kTerminalBuffer, sizeof kTerminalBuffer);
   watch_ = std::make_unique<IoWatch>(loop, socket_.get(), EPOLLIN,
                                      [this](std::uint32_t events) { on_events(events); });
 }
@@ -385,6 +392,11 @@ void Viewer::put_show() {
 }
 
 // ---- its pace ----
+
+bool Viewer::holds(std::uint64_t oldest) const {
+  if (!attached() || lagging_) return false;
+  return cursor_ < oldest || (options_.is_terminal && scrollback_.head() - cursor_ > kMaxBehind);
+}
 
 void Viewer::let_pass(std::uint64_t oldest) {
   if (cursor_ >= oldest || !in_frame()) return;

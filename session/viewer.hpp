@@ -86,10 +86,9 @@ class Viewer {
 
   // Pace, for the rule about slow clients. Positions are of the ring.
   [[nodiscard]] bool caught_up() const { return cursor_ == scrollback_.head(); }
-  // Output up to `oldest` may not be overwritten yet on account of this viewer.
-  [[nodiscard]] bool holds(std::uint64_t oldest) const {
-    return attached() && !lagging_ && cursor_ < oldest;
-  }
+  // No more output may come yet on account of this viewer: the ring would overwrite all before
+  // `oldest`, which it needs, or its terminal is too far behind.
+  [[nodiscard]] bool holds(std::uint64_t oldest) const;
   // The ring is about to overwrite all before `oldest`.
   void let_pass(std::uint64_t oldest);
   // Output waits for it, or waits no longer. Its patience is what it may still be waited for: less

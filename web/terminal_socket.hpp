@@ -34,7 +34,7 @@ struct TerminalOptions {
 class TerminalSocket final : public WebSocket {
  public:
   // Bytes that the page was sent and has not said to have drawn: some tens of milliseconds of work.
-  static constexpr std::size_t kWindow = 256 * 1024;
+  static constexpr std::size_t kWindow = 64 * 1024;
   // Typed bytes that the host has not taken; beyond this the browser is not read.
   static constexpr std::size_t kMaxTyped = 64 * 1024;
   // First bytes of binary messages.

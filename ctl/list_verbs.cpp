@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <set>
 #include <tuple>
@@ -20,6 +21,10 @@ namespace {
 
 constexpr int kNotRunning = 3;  // exit status of `status`, as systemctl's
 constexpr std::size_t kStatusLines = 10;
+// What a list shows, or is sorted by: of thousands of sessions, the rest is not worth its sending.
+constexpr std::array kListed = {"name",      "user",         "uid",     "state",
+                                "command",   "pid",          "clients", "createdAt",
+                                "startedAt", "lastActivity", "endedAt"};
 
 std::string counted(std::size_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
@@ -143,6 +148,7 @@ int list_sessions(const GlobalOptions& options) {
     Json list = Json::array();
     std::vector<SessionView> sessions;
     Connection::Request request{"list"};
+    if (!as_json) request.params["fields"] = kListed;
     request.on_item = [&](const Json& item, std::span<const std::uint8_t>) {
       if (as_json)
         list.push_back(item);

@@ -10,6 +10,7 @@
 #include "common/service/log.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/params.hpp"
+#include "daemon/session_fields.hpp"
 
 namespace ptyd {
 namespace {
@@ -167,10 +168,12 @@ void Client::create(Params& params, const Message&, const Pending& pending) {
 }
 
 void Client::list(Params& params, const Message&, const Pending& pending) {
+  const auto fields = SessionFields::named(params.texts("fields"));
   if (auto good = params.finish(); !good) return pending.fail(good.error());
+  if (!fields) return pending.fail(fields.error());
   const auto sessions = core_.sessions.registry().visible_to(caller_);
   const FrameChannel::Batch batch(channel_);
-  for (const auto& session : sessions) pending.item(to_public_json(*session));
+  for (const auto& session : sessions) pending.item(fields->of(*session));
   pending.reply({{"count", sessions.size()}});
 }
 

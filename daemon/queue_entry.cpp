@@ -6,6 +6,7 @@
 
 #include "daemon/create_request.hpp"
 #include "daemon/record_reader.hpp"
+#include "daemon/session_fields.hpp"
 #include "daemon/state_files.hpp"
 
 namespace ptyd {

@@ -20,6 +20,7 @@ class [[nodiscard]] Result {
   T& operator*() { return std::get<T>(data_); }
   const T& operator*() const { return std::get<T>(data_); }
   T* operator->() { return &std::get<T>(data_); }
+  const T* operator->() const { return &std::get<T>(data_); }
   [[nodiscard]] const Error& error() const { return std::get<Error>(data_); }
 
  private:

@@ -7,6 +7,7 @@
 #include "common/service/log.hpp"
 #include "common/version.hpp"
 #include "daemon/client.hpp"
+#include "daemon/session_fields.hpp"
 
 namespace ptyd {
 namespace {

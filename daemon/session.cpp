@@ -8,6 +8,7 @@
 
 #include "common/session_name.hpp"
 #include "daemon/record_reader.hpp"
+#include "daemon/session_fields.hpp"
 #include "daemon/state_files.hpp"
 
 namespace ptyd {
@@ -21,24 +22,6 @@ constexpr std::array<std::pair<SessionState, const char*>, 6> kStates{{
     {SessionState::kStopped, "stopped"},
     {SessionState::kError, "error"},
 }};
-
-// Of a command line, what a list shows: as JSON it may take six times as much, and a whole session
-// must fit one frame.
-constexpr std::size_t kMaxShownCommand = 4096;
-
-std::vector<std::string> shortened(const std::vector<std::string>& words) {
-  std::vector<std::string> shown;
-  std::size_t size = 0;
-  for (const auto& word : words) {
-    size += word.size() + 1;
-    if (size > kMaxShownCommand) {
-      shown.emplace_back("…");
-      break;
-    }
-    shown.push_back(word);
-  }
-  return shown;
-}
 
 void read_ending(const Json& record, RecordReader& in, Session& session) {
   const auto ended_by = record.find("endedBy");
@@ -131,40 +114,6 @@ std::uint64_t Session::output_bytes() const {
 std::string Session::ended_by() const {
   if (result) return result->kind == EndKind::kExited ? "exited" : signal_name(result->value);
   return state_ == SessionState::kError ? lost_cause : std::string();
-}
-
-Json to_public_json(const Session& session) {
-  const auto ended_by = session.ended_by();
-  const bool exited = session.result && session.result->kind == EndKind::kExited;
-  // One by one, since a list of initializers is copied: lists of thousands are made of these.
-  Json::object_t json;
-  json.emplace("id", session.id());
-  json.emplace("name", session.name());
-  json.emplace("uid", session.uid);
-  json.emplace("user", session.user);
-  json.emplace("state", session.waits ? "queued" : to_string(session.state()));
-  json.emplace("command", shortened(session.spec.command));
-  json.emplace("cwd", session.spec.cwd);
-  json.emplace("pid", session.command_pid);
-  json.emplace("hostPid", session.host_pid);
-  json.emplace("terminal", session.terminal);
-  json.emplace("rows", session.size.rows);
-  json.emplace("columns", session.size.columns);
-  json.emplace("clients", session.viewers);
-  json.emplace("createdAt", format_utc(from_us(session.spec.created_at)));
-  json.emplace("startedAt", time_or_null(session.started_at));
-  json.emplace("lastActivity", format_utc(session.last_activity()));
-  json.emplace("endedAt", time_or_null(session.ended_at));
-  json.emplace("endedBy", ended_by.empty() ? Json(nullptr) : Json(ended_by));
-  json.emplace("exitStatus", exited ? Json(session.result->value) : Json(nullptr));
-  json.emplace("outputBytes", session.output_bytes());
-  json.emplace("stopInput", session.spec.stop_input);
-  json.emplace("stopTimeoutMs", session.spec.stop_timeout_ms);
-  json.emplace("onDrain", on_drain_word(session.spec));
-  json.emplace("scrollbackBytes", session.spec.scrollback);
-  json.emplace("supervised", session.supervised);
-  json.emplace("unit", session.unit);
-  return json;
 }
 
 Json to_record(const Session& session) {

@@ -101,9 +101,8 @@ struct Session {
 
 using SessionPtr = std::shared_ptr<Session>;
 
-// The session object of docs/protocol.md.
-Json to_public_json(const Session& session);
-// What is on disk: the same and what is needed to run it again (its environment, for one).
+// What is on disk: the session object of docs/protocol.md and what is needed to run it again (its
+// environment, for one).
 Json to_record(const Session& session);
 // Nothing, with `problem` set, for a record that this version cannot have written.
 SessionPtr from_record(const Json& record, std::string& problem);

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "daemon/session_fields.hpp"
 #include "dbus/session_verbs.hpp"
 
 namespace ptyd {

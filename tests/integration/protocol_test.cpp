@@ -94,6 +94,8 @@ TEST(Protocol, BadRequestsAreAnsweredOrCutOff) {
   EXPECT_EQ(client.request("format-disk").code(), "unsupported");
   EXPECT_EQ(client.request("list", Json::array()).code(), "bad-request");
   EXPECT_EQ(client.request("list", {{"colour", "red"}}).code(), "bad-request");
+  EXPECT_EQ(client.request("list", {{"fields", "name"}}).code(), "bad-request");
+  EXPECT_EQ(client.request("list", {{"fields", {"name", "colour"}}}).code(), "bad-request");
   EXPECT_EQ(client.request("status").code(), "bad-request");
   EXPECT_EQ(client.request("status", {{"session", "nobody"}}).code(), "not-found");
   EXPECT_EQ(client.request("kill", {{"session", "nobody"}, {"signal", 0}}).code(), "not-found");

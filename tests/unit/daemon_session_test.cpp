@@ -9,6 +9,7 @@
 #include "daemon/params.hpp"
 #include "daemon/registry.hpp"
 #include "daemon/session.hpp"
+#include "daemon/session_fields.hpp"
 #include "daemon/state_files.hpp"
 
 namespace ptyd {
@@ -94,6 +95,18 @@ TEST(SessionRecord, SaysWhetherItIsAServiceOfItsOwn) {
   EXPECT_TRUE(from_record(record, problem)->supervised) << problem;
   record["supervised"] = "yes";
   EXPECT_FALSE(from_record(record, problem));
+}
+
+TEST(SessionRecord, ShowsTheFieldsThatAreWanted) {
+  const auto session = make_session("0123456789abcdef", "web", kAlice);
+  const auto some = SessionFields::named({"uid", "name"});
+  ASSERT_TRUE(some);
+  EXPECT_EQ(some->of(*session), (Json{{"name", "web"}, {"uid", kAlice}}));
+  EXPECT_EQ(SessionFields::named({})->of(*session), to_public_json(*session));
+  const auto wrong = SessionFields::named({"name", "nome\x1b"});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::kBadRequest);
+  EXPECT_EQ(wrong.error().message, "a session has no field 'nome\\x1b'");
 }
 
 TEST(SessionRecord, TheEnvironmentIsNotShown) {

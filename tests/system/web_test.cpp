@@ -10,6 +10,7 @@
 #include <regex>
 
 #include "common/unix_socket.hpp"
+#include "tests/support/deadline.hpp"
 #include "tests/support/sessions.hpp"
 #include "tests/system/daemon.hpp"
 
@@ -50,6 +51,48 @@ std::string get(const UniqueFd& fd, const std::string& path, const std::string& 
     answer.append(buffer, static_cast<std::size_t>(n));
   return answer;
 }
+
+// A browser's WebSocket, of which nothing is understood but the text in it: what a server sends is
+// not masked.
+class Socket {
+ public:
+  Socket(UniqueFd fd, const std::string& path, const std::string& token) : fd_(std::move(fd)) {
+    const timeval patience{kPatience.count() / 1000, 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    send("GET " + path +
+         " HTTP/1.1\r\nHost: 127.0.0.1:7681\r\nOrigin: http://127.0.0.1:7681\r\n"
+         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+         "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer " +
+         token + "\r\n\r\n");
+  }
+  // A short binary message; the mask that a client's needs is of zeros.
+  void type(const std::string& keys) {
+    send({'\x82', static_cast<char>(0x80 | keys.size()), 0, 0, 0, 0});
+    send(keys);
+  }
+  // Waits for it after all that was waited for before. False when it is closed before that.
+  bool wait_text(const std::string& text) {
+    auto found = std::string::npos;
+    while ((found = received_.find(text, seen_)) == std::string::npos) {
+      char buffer[4096];
+      const auto n = ::recv(fd_.get(), buffer, sizeof buffer, 0);
+      if (n <= 0) return false;
+      received_.append(buffer, static_cast<std::size_t>(n));
+    }
+    seen_ = found + text.size();
+    return true;
+  }
+  [[nodiscard]] const std::string& received() const { return received_; }
+
+ private:
+  void send(const std::string& bytes) {
+    (void)::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
+
+  UniqueFd fd_;
+  std::string received_;
+  std::size_t seen_ = 0;
+};
 
 std::string token_of_alice() {
   const auto made = alice({kPtyctl, "web", "--token"});
@@ -115,6 +158,31 @@ TEST(Web, TheMachinesGatewayForAUserIsExposedToLittle) {
   EXPECT_NE(after.find("\"name\":\"build\""), std::string::npos) << after;
   EXPECT_EQ(systemctl({"stop", "ptyd-web@alice.socket", "ptyd-web@alice.service"}).status, 0);
   EXPECT_EQ(unit_property("ptyd-web@alice.service", "Result"), "success");
+}
+
+// Pages were only ever watched while the daemon was killed: a restart tells its clients more.
+TEST(Web, ABrowserDoesNotNoticeThatTheDaemonIsRestarted) {
+  start_socket();
+  ASSERT_EQ(alice({kPtyctl, "new", "work", "-d", "--", "bash", "--norc"}).status, 0);
+  ASSERT_EQ(systemctl({"start", "ptyd-web@alice.service"}).status, 0);
+  const auto token = token_of_alice();
+  Socket events(connect_to_path(kMachinesGateway), "/api/events", token);
+  ASSERT_TRUE(events.wait_text("\"type\":\"sessions\"")) << events.received();
+  Socket terminal(connect_to_path(kMachinesGateway),
+                  "/api/sessions/work/terminal?rows=24&columns=80", token);
+  ASSERT_TRUE(terminal.wait_text("\"type\":\"attached\"")) << terminal.received();
+  const auto before = daemon_pid();
+  for (const char* again : {"once", "twice"}) {
+    ASSERT_EQ(systemctl({"restart", "ptyd.service"}).status, 0);
+    terminal.type("echo it runs $((40 + 2)) " + std::string(again) + "\n");
+    EXPECT_TRUE(terminal.wait_text("it runs 42 " + std::string(again))) << terminal.received();
+    // The gateway has come back to the next daemon, and tells all anew.
+    EXPECT_TRUE(events.wait_text("\"type\":\"sessions\"")) << events.received();
+  }
+  EXPECT_NE(daemon_pid(), before);
+  for (const auto* socket : {&events, &terminal})
+    for (const char* notice : {"shutdown", "\"connected\":false", "detached", "draining"})
+      EXPECT_EQ(socket->received().find(notice), std::string::npos) << socket->received();
 }
 
 }  // namespace

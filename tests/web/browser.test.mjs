@@ -218,6 +218,23 @@ describe("the page", () => {
     await person.close();
   });
 
+  test("shows what a session that has ended printed", async () => {
+    await gateway.ctl("new", "build", "-d", "--", "sh", "-c", "seq 1 200; echo 'build failed'; exit 3");
+    await gateway.ctl("wait", "build").catch(() => {}); // its status is the session's
+    for (const words of [[], ["--read-only", "--session=build"]]) {
+      const person = await Person.open(gateway, words);
+      // An address for one session opens it by itself.
+      if (words.length === 0) await person.button("Output build").click();
+      await person.page.getByRole("tab", { name: "build (ended)", selected: true }).waitFor();
+      await person.shows(/^1\n2\n[^]*\n200\nbuild failed$/);
+      await person.page.locator(".status", { hasText: "build: exited with status 3" }).waitFor();
+      await person.type("more"); // nobody is there to read it
+      assert.doesNotMatch(await person.text(), /more/);
+      await person.picture(words.length === 0 ? "ended" : "ended-only");
+      await person.close();
+    }
+  });
+
   test("takes the end of a paste out of what is pasted", async () => {
     await gateway.session("paste", "bash", "-c", "stty raw -echo; printf '\\033[?2004hready\\r\\n'; cat -v");
     const person = await Person.open(gateway);

@@ -36,20 +36,30 @@ export class ApiError extends Error {
 // Relative, so that a proxy may have the page below a path of its own.
 const base = new URL(".", location.href);
 
-export async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+async function request(path: string, options: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(new URL(path, base), {
-      method,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    response = await fetch(new URL(path, base), options);
   } catch {
     throw new ApiError(0, "unreachable", "The server cannot be reached.");
   }
+  if (response.ok) return response;
   const json = await response.json().catch(() => ({}));
-  if (!response.ok) throw new ApiError(response.status, json.error ?? "", json.message ?? response.statusText);
-  return json as T;
+  throw new ApiError(response.status, json.error ?? "", json.message ?? response.statusText);
+}
+
+export async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const options: RequestInit = { method };
+  if (body !== undefined) {
+    options.headers = { "Content-Type": "application/json" };
+    options.body = JSON.stringify(body);
+  }
+  const response = await request(path, options);
+  return (await response.json().catch(() => ({}))) as T;
+}
+
+export async function fetchBytes(path: string): Promise<Uint8Array> {
+  return new Uint8Array(await (await request(path, {})).arrayBuffer());
 }
 
 export function openSocket(path: string, parameters: Record<string, string | number> = {}): WebSocket {

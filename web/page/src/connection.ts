@@ -1,28 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 import { backOff, openSocket } from "./api";
+import type { Output, Source } from "./source";
 
 // A session's output, by a WebSocket that is made anew when it is lost: then it goes on at the very
 // byte where it was, if the session still has what comes next.
-
-export interface Output {
-  // Of another program than the last time, or after too much was missed: forget what is shown.
-  onReset(): void;
-  // `done` is called once the bytes have been drawn.
-  onBytes(bytes: Uint8Array, done: () => void): void;
-  onAttached(message: { name: string; rows: number; columns: number; readOnly: boolean }): void;
-  onGap(missed: number): void;
-  onEvent(message: { type: string }): void;
-  // It is over, and why.
-  onOver(text: string): void;
-  onConnected(connected: boolean): void;
-}
 
 // It is said after so many bytes, and whenever nothing is left to be drawn, what was drawn.
 const drawnStep = 32 * 1024;
 // Typed and pasted text goes in messages of at most so many bytes.
 const inputPiece = 32 * 1024;
 
-export class Connection {
+export class Connection implements Source {
   private socket: WebSocket | null = null;
   private position: number | null = null; // of the next byte of output
   private received = 0; // on this socket
@@ -45,7 +33,6 @@ export class Connection {
     this.send(new TextEncoder().encode(text));
   }
 
-  // Bytes that are no text: some mouse reports.
   typeBinary(text: string): void {
     this.send(Uint8Array.from(text, (character) => character.charCodeAt(0)));
   }

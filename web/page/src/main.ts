@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-import { ask, ApiError, type Grant } from "./api";
+import { ask, ApiError, hasEnded, type Grant } from "./api";
 import { hideBanner } from "./banners";
 import { Events } from "./events";
 import { makeKeys } from "./keys";
@@ -73,7 +73,7 @@ function showApp(grant: Grant): void {
       sessions.replace(all);
       for (const session of all) tabs.onSession(session);
       // An address for one session is an address of its terminal.
-      const only = all.find((session) => session.state !== "stopped" && session.state !== "error");
+      const only = all.find((session) => !hasEnded(session)) ?? all.at(-1);
       if (first && grant.session !== null && only) tabs.open(only, grant.readOnly);
       first = false;
     },

@@ -110,7 +110,9 @@ export class Sessions {
       made.onclick = run;
       actions.append(made);
     };
-    if (!hasEnded(session)) {
+    if (hasEnded(session)) {
+      button("Output", () => this.onOpen(session, true));
+    } else {
       if (!this.grant.readOnly) button("Open", () => this.onOpen(session, false));
       button("Look", () => this.onOpen(session, true));
       if (!this.grant.readOnly) button("End", () => void this.end(session));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-import type { Session } from "./api";
+import { hasEnded, type Session } from "./api";
 import { askFor } from "./dialogs";
 import { TerminalView } from "./terminal";
 
@@ -75,7 +75,8 @@ export class Tabs {
 
   private setLabel(tab: Tab): void {
     const { session, readOnly } = tab.view;
-    tab.button.textContent = (localStorage.getItem(labelKey(session)) ?? session.name) + (readOnly ? " (read-only)" : "");
+    const note = hasEnded(session) ? " (ended)" : readOnly ? " (read-only)" : "";
+    tab.button.textContent = (localStorage.getItem(labelKey(session)) ?? session.name) + note;
   }
 
   private async rename(tab: Tab): Promise<void> {

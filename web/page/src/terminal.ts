@@ -3,9 +3,11 @@ import { FitAddon } from "@xterm/addon-fit";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
-import type { Session } from "./api";
+import { hasEnded, type Session } from "./api";
 import { Connection } from "./connection";
 import { harmless } from "./paste";
+import { Recording } from "./recording";
+import type { Output, Source } from "./source";
 import { onTheme, terminalTheme } from "./theme";
 
 export interface TerminalOwner {
@@ -25,7 +27,7 @@ export function setForReaders(on: boolean): void {
   localStorage.setItem(readerKey, String(on));
 }
 
-// One session in one panel.
+// One session in one panel. Of one that has ended, what is kept of its output.
 export class TerminalView {
   readonly panel = document.createElement("div");
   readonly terminal: Terminal;
@@ -35,7 +37,7 @@ export class TerminalView {
   private readonly status = document.createElement("div");
   private readonly statusText = document.createElement("span");
   private readonly fit = new FitAddon();
-  private readonly connection: Connection;
+  private readonly source: Source;
   private readonly observer: ResizeObserver;
   private readonly endTheme: () => void;
   private statusTimer = 0;
@@ -60,7 +62,7 @@ export class TerminalView {
     });
     this.build();
     this.endTheme = onTheme((theme) => (this.terminal.options.theme = theme));
-    this.connection = new Connection(session.id, readOnly, () => ({ rows: this.terminal.rows, cols: this.terminal.cols }), {
+    const output: Output = {
       onReset: () => this.terminal.reset(),
       onBytes: (bytes, done) => this.terminal.write(bytes, done),
       onAttached: (message) => {
@@ -70,9 +72,12 @@ export class TerminalView {
       onEvent: () => {},
       onOver: (text) => this.end(text),
       onConnected: (connected) => this.onConnected(connected),
-    });
-    this.terminal.onData((text) => this.connection.type(this.withHeldKeys(text)));
-    this.terminal.onBinary((text) => this.connection.typeBinary(text));
+    };
+    this.source = hasEnded(session)
+      ? new Recording(session, output)
+      : new Connection(session.id, readOnly, () => ({ rows: this.terminal.rows, cols: this.terminal.cols }), output);
+    this.terminal.onData((text) => this.source.type(this.withHeldKeys(text)));
+    this.terminal.onBinary((text) => this.source.typeBinary(text));
     this.terminal.onTitleChange((title) => (this.title = title));
     this.observer = new ResizeObserver(() => this.fitToPanel());
     this.observer.observe(this.box);
@@ -122,7 +127,7 @@ export class TerminalView {
     const { rows, cols } = this.terminal;
     this.fit.fit();
     if (rows !== this.terminal.rows || cols !== this.terminal.cols)
-      this.connection.resize(this.terminal.rows, this.terminal.cols);
+      this.source.resize(this.terminal.rows, this.terminal.cols);
   }
 
   show(shown: boolean): void {
@@ -133,7 +138,7 @@ export class TerminalView {
   }
 
   type(text: string): void {
-    if (!this.readOnly && !this.over) this.connection.type(text);
+    if (!this.readOnly && !this.over) this.source.type(text);
   }
 
   paste(text: string): void {
@@ -141,7 +146,7 @@ export class TerminalView {
   }
 
   close(): void {
-    this.connection.close();
+    this.source.close();
     this.endTheme();
     this.observer.disconnect();
     this.terminal.dispose();

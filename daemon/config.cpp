@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "daemon/config.hpp"
 
-#include <algorithm>
 #include <array>
-#include <iterator>
 
 #include "common/scrollback/layout.hpp"
 #include "common/text.hpp"
@@ -13,13 +11,6 @@ namespace ptyd {
 namespace {
 
 using std::chrono::milliseconds;
-
-struct Key {
-  const char* name;
-  // Sets the value; what is wrong with the text otherwise, as "expected …".
-  std::string (*set)(Config&, const std::string&);
-  std::string (*get)(const Config&);
-};
 
 constexpr std::array<std::pair<const char*, StarterChoice>, 3> kStarters{{
     {"auto", StarterChoice::kAuto},
@@ -37,7 +28,7 @@ constexpr auto kDay = std::chrono::hours(24);
 // More sessions or clients than descriptors can be had for.
 constexpr std::uint64_t kMaxCount = 100'000;
 
-const Key kKeys[] = {
+constexpr ConfigEntry<Config> kEntries[] = {
     {"log.level",
      [](Config& c, const std::string& t) { return set_word(c.log.level, t, kLogLevels); },
      [](const Config& c) { return get_word(c.log.level, kLogLevels); }},
@@ -162,44 +153,11 @@ const Key kKeys[] = {
      [](const Config& c) { return format_duration(c.store.keep_for); }},
 };
 
-const Key* find_key(const std::string& name) {
-  const auto* key = std::find_if(std::begin(kKeys), std::end(kKeys),
-                                 [&](const Key& k) { return name == k.name; });
-  return key == std::end(kKeys) ? nullptr : key;
-}
-
-std::vector<ConfigKey> keys_of(Config& config) {
-  std::vector<ConfigKey> keys;
-  for (const auto& key : kKeys)
-    keys.push_back({key.name, [&](const std::string& text) { return key.set(config, text); }});
-  return keys;
-}
-
 }  // namespace
 
-ConfigResult parse_config(const std::string& text, const std::string& path,
-                          const Environment& environment) {
-  ConfigResult result;
-  result.problems = parse_config_text(text, path, "PTYD_", environment, keys_of(result.config));
-  return result;
-}
-
-ConfigResult load_config(const std::string& path, bool must_exist, const Environment& environment) {
-  ConfigResult result;
-  result.problems =
-      load_config_file(path, must_exist, "PTYD_", environment, keys_of(result.config));
-  return result;
-}
-
-std::vector<std::string> config_keys() {
-  std::vector<std::string> names;
-  for (const auto& key : kKeys) names.emplace_back(key.name);
-  return names;
-}
-
-std::string config_value(const Config& config, const std::string& key) {
-  const auto* found = find_key(key);
-  return found == nullptr ? std::string() : found->get(config);
+const ConfigTable<Config>& config_table() {
+  static constexpr ConfigTable<Config> kTable(kEntries, "PTYD_");
+  return kTable;
 }
 
 }  // namespace ptyd

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/protocol.hpp"
-#include "common/service/config_file.hpp"
+#include "common/service/config_table.hpp"
 
 namespace ptyd {
 
@@ -62,22 +62,7 @@ struct Config {
   } store;
 };
 
-struct ConfigResult {
-  Config config;
-  // One line each, with file and line or the variable's name; the config counts only without any.
-  std::vector<std::string> problems;
-};
-
-// Reads `path` and then the environment, which wins (PTYD_DRAIN_GRACE is drain.grace). A file that
-// does not exist is an empty one unless `must_exist`. Blocks on the disk: not for the event loop.
-ConfigResult load_config(const std::string& path, bool must_exist, const Environment& environment);
-// The same from text, called `path` in problems.
-ConfigResult parse_config(const std::string& text, const std::string& path,
-                          const Environment& environment);
-
-// "drain.grace", … in the order of the file: for the test that holds config/ptyd.yaml against them.
-std::vector<std::string> config_keys();
-// The value of a key as the file would have it, for the same test.
-std::string config_value(const Config& config, const std::string& key);
+// Of config/ptyd.yaml; PTYD_DRAIN_GRACE is drain.grace.
+const ConfigTable<Config>& config_table();
 
 }  // namespace ptyd

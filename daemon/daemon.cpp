@@ -141,15 +141,15 @@ void Daemon::begin_reload() {
   reloading_ = true;
   log::info("Received SIGHUP, reading " + paths_.config + " again");
   service_manager_.reloading();
-  auto result = std::make_shared<ConfigResult>();
+  auto result = std::make_shared<ConfigResult<Config>>();
   config_reader_.post(
       [result, paths = paths_, environment = environment_] {
-        *result = load_config(paths.config, paths.config_must_exist, environment);
+        *result = config_table().load(paths.config, paths.config_must_exist, environment);
       },
       [this, result] { on_reloaded(*result); });
 }
 
-void Daemon::on_reloaded(const ConfigResult& result) {
+void Daemon::on_reloaded(const ConfigResult<Config>& result) {
   reloading_ = false;
   for (const auto& problem : result.problems) log::error(problem, {}, log::Event::kConfigRejected);
   if (result.problems.empty()) {

@@ -38,7 +38,7 @@ class Daemon {
   void on_sigterm();
   void reap_orphans();
   void begin_reload();
-  void on_reloaded(const ConfigResult& result);
+  void on_reloaded(const ConfigResult<Config>& result);
 
   const Scope scope_;
   const Paths paths_;

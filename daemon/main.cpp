@@ -51,7 +51,7 @@ int run(const Options& options) {
   const auto scope = user ? Scope::kUser : Scope::kSystem;
   const Environment environment = [](const std::string& name) { return std::getenv(name.c_str()); };
   const auto paths = find_paths(scope, options.paths);
-  const auto loaded = load_config(paths.config, paths.config_must_exist, environment);
+  const auto loaded = config_table().load(paths.config, paths.config_must_exist, environment);
   for (const auto& problem : loaded.problems) std::fprintf(stderr, "ptyd: %s\n", problem.c_str());
   if (!loaded.problems.empty()) return kExitConfig;
   if (options.check) return 0;

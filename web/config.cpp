@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
 #include <string_view>
 
 #include "common/text.hpp"
@@ -19,12 +18,6 @@ constexpr auto kDay = std::chrono::hours(24);
 constexpr char kMachineConfig[] = "/etc/ptyd/ptyd-web.yaml";
 // More than descriptors can be had for.
 constexpr std::uint64_t kMaxCount = 100'000;
-
-struct Key {
-  const char* name;
-  std::string (*set)(Config&, const std::string&);
-  std::string (*get)(const Config&);
-};
 
 std::vector<std::string> words(const std::string& text) {
   std::vector<std::string> found;
@@ -64,7 +57,7 @@ std::string set_origins(Config& config, const std::string& text) {
   return {};
 }
 
-const Key kKeys[] = {
+constexpr ConfigEntry<Config> kEntries[] = {
     {"log.level",
      [](Config& c, const std::string& t) { return set_word(c.log.level, t, kLogLevels); },
      [](const Config& c) { return get_word(c.log.level, kLogLevels); }},
@@ -107,15 +100,6 @@ const Key kKeys[] = {
      [](const Config& c) { return std::to_string(c.limits.requests_per_second); }},
 };
 
-std::vector<ConfigKey> keys_of(Config& config) {
-  std::vector<ConfigKey> keys;
-  for (const auto& key : kKeys)
-    keys.push_back({key.name, [&](const std::string& text) { return key.set(config, text); }});
-  return keys;
-}
-
-constexpr char kPrefix[] = "PTYD_WEB_";
-
 }  // namespace
 
 std::string origin_problem(const std::string& origin) {
@@ -142,18 +126,9 @@ std::string origin_problem(const std::string& origin) {
   return {};
 }
 
-ConfigResult parse_config(const std::string& text, const std::string& path,
-                          const Environment& environment) {
-  ConfigResult result;
-  result.problems = parse_config_text(text, path, kPrefix, environment, keys_of(result.config));
-  return result;
-}
-
-ConfigResult load_config(const std::string& path, bool must_exist, const Environment& environment) {
-  ConfigResult result;
-  result.problems =
-      load_config_file(path, must_exist, kPrefix, environment, keys_of(result.config));
-  return result;
+const ConfigTable<Config>& config_table() {
+  static constexpr ConfigTable<Config> kTable(kEntries, "PTYD_WEB_");
+  return kTable;
 }
 
 std::string find_config(const Environment& environment) {
@@ -169,18 +144,6 @@ std::string find_config(const Environment& environment) {
     if (::access(own.c_str(), F_OK) == 0) return own;
   }
   return kMachineConfig;
-}
-
-std::vector<std::string> config_keys() {
-  std::vector<std::string> names;
-  for (const auto& key : kKeys) names.emplace_back(key.name);
-  return names;
-}
-
-std::string config_value(const Config& config, const std::string& key) {
-  for (const auto& candidate : kKeys)
-    if (key == candidate.name) return candidate.get(config);
-  return {};
 }
 
 }  // namespace ptyd::web

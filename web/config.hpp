@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "common/service/config_file.hpp"
+#include "common/service/config_table.hpp"
 
 namespace ptyd::web {
 
@@ -40,21 +40,10 @@ struct Config {
   } limits;
 };
 
-struct ConfigResult {
-  Config config;
-  std::vector<std::string> problems;  // see load_config_file()
-};
-
-// The same for ptyd-web and `ptyctl web`: $PTYD_WEB_CONFIG, else the user's own file, else the
-// machine's. PTYD_WEB_SITE_URL is site.url.
-ConfigResult load_config(const std::string& path, bool must_exist, const Environment& environment);
-ConfigResult parse_config(const std::string& text, const std::string& path,
-                          const Environment& environment);
+// Of config/ptyd-web.yaml; PTYD_WEB_SITE_URL is site.url.
+const ConfigTable<Config>& config_table();
+// The file of ptyd-web and `ptyctl web`: $PTYD_WEB_CONFIG, else the user's own, else the machine's.
 std::string find_config(const Environment& environment);
-
-// For the test that holds config/ptyd-web.yaml against them.
-std::vector<std::string> config_keys();
-std::string config_value(const Config& config, const std::string& key);
 
 // What is wrong with a text as an origin ("https://host" or "http://host:port"), or empty.
 std::string origin_problem(const std::string& origin);

@@ -108,7 +108,7 @@ int serve(ptyd::web::Config config, const Options& options) {
 int run(const Options& options, bool is_ticket) {
   using namespace ptyd;
   const auto path = options.config.empty() ? web::find_config(variable) : options.config;
-  const auto loaded = web::load_config(path, !options.config.empty(), variable);
+  const auto loaded = web::config_table().load(path, !options.config.empty(), variable);
   for (const auto& problem : loaded.problems)
     std::fprintf(stderr, "ptyd-web: %s\n", problem.c_str());
   if (!loaded.problems.empty()) return kExitConfig;

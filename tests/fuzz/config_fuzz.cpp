@@ -9,7 +9,8 @@ using namespace ptyd;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(as_text({data, size}));
-  const auto result = parse_config(text, "ptyd.yaml", [](const std::string&) { return nullptr; });
+  const auto result =
+      config_table().parse(text, "ptyd.yaml", [](const std::string&) { return nullptr; });
   for (const auto& problem : result.problems)
     fuzz::require(problem.find('\n') == std::string::npos);
   return 0;

@@ -23,7 +23,7 @@ Environment environment(std::map<std::string, std::string> variables = {}) {
 }
 
 std::string only_problem(const std::string& text) {
-  const auto result = parse_config(text, "ptyd.yaml", environment());
+  const auto result = config_table().parse(text, "ptyd.yaml", environment());
   return result.problems.size() == 1 ? result.problems.front()
                                      : std::to_string(result.problems.size()) + " problems";
 }
@@ -36,30 +36,31 @@ std::string shipped_file() {
 }
 
 TEST(Config, AnEmptyFileIsTheDefaults) {
-  const auto result = parse_config("", "ptyd.yaml", environment());
+  const auto result = config_table().parse("", "ptyd.yaml", environment());
   EXPECT_TRUE(result.problems.empty());
   EXPECT_EQ(result.config.drain.grace, std::chrono::minutes(5));
 }
 
 TEST(Config, TheShippedFileIsValidAndSaysNothingAsItIs) {
-  const auto result = parse_config(shipped_file(), "ptyd.yaml", environment());
+  const auto result = config_table().parse(shipped_file(), "ptyd.yaml", environment());
   EXPECT_TRUE(result.problems.empty());
 }
 
 // Every key stands in the shipped file, commented out, with the value that is the default.
 TEST(Config, TheShippedFileShowsEveryKeyWithItsDefault) {
   const auto text = std::regex_replace(shipped_file(), std::regex("\n  #([a-z_]+:)"), "\n  $1");
-  const auto result = parse_config(text, "ptyd.yaml", environment());
+  const auto result = config_table().parse(text, "ptyd.yaml", environment());
   ASSERT_TRUE(result.problems.empty()) << result.problems.front();
-  for (const auto& key : config_keys()) {
-    EXPECT_EQ(config_value(result.config, key), config_value(Config{}, key)) << key;
+  for (const auto& entry : config_table().entries()) {
+    const std::string key = entry.name;
+    EXPECT_EQ(entry.get(result.config), entry.get(Config{})) << key;
     const auto name = key.substr(key.find('.') + 1);
     EXPECT_NE(text.find("\n  " + name + ": "), std::string::npos) << key << " is not in the file";
   }
 }
 
 TEST(Config, SetsEveryKindOfValue) {
-  const auto result = parse_config(
+  const auto result = config_table().parse(
       "log: {level: warning, target: stderr}\nlimits:\n  sessions: 7\nsessions:\n"
       "  scrollback: 2MiB\n  stop_timeout: 1min 30s\n",
       "ptyd.yaml", environment());
@@ -71,10 +72,10 @@ TEST(Config, SetsEveryKindOfValue) {
 }
 
 TEST(Config, TheEnvironmentWins) {
-  const auto result = parse_config("drain:\n  grace: 1min\n", "ptyd.yaml",
-                                   environment({{"PTYD_DRAIN_GRACE", "30s"},
-                                                {"PTYD_LIMITS_SESSIONS_PER_USER", "3"},
-                                                {"PTYD_SESSION_ID", "not a key"}}));
+  const auto result = config_table().parse("drain:\n  grace: 1min\n", "ptyd.yaml",
+                                           environment({{"PTYD_DRAIN_GRACE", "30s"},
+                                                        {"PTYD_LIMITS_SESSIONS_PER_USER", "3"},
+                                                        {"PTYD_SESSION_ID", "not a key"}}));
   EXPECT_TRUE(result.problems.empty());
   EXPECT_EQ(result.config.drain.grace, milliseconds(30'000));
   EXPECT_EQ(result.config.limits.sessions_per_user, 3U);
@@ -82,7 +83,7 @@ TEST(Config, TheEnvironmentWins) {
 
 TEST(Config, ABadVariableIsNamed) {
   const auto result =
-      parse_config("", "ptyd.yaml", environment({{"PTYD_DRAIN_GRACE", "soon\x1b[2J"}}));
+      config_table().parse("", "ptyd.yaml", environment({{"PTYD_DRAIN_GRACE", "soon\x1b[2J"}}));
   ASSERT_EQ(result.problems.size(), 1U);
   EXPECT_EQ(result.problems.front(),
             "$PTYD_DRAIN_GRACE: expected a time such as 5s, 250ms or 1min 30s, not 'soon\\x1b[2J'");
@@ -117,19 +118,19 @@ TEST(Config, BrokenYamlIsOneProblemWithItsLine) {
 
 TEST(Config, EveryMistakeIsReported) {
   const auto result =
-      parse_config("drain:\n  grace: x\nstore:\n  keep: y\n", "ptyd.yaml", environment());
+      config_table().parse("drain:\n  grace: x\nstore:\n  keep: y\n", "ptyd.yaml", environment());
   EXPECT_EQ(result.problems.size(), 2U);
 }
 
 TEST(Config, FilesThatCannotBeRead) {
   const test::TempDir folder;
   const auto missing = folder / "missing.yaml";
-  EXPECT_TRUE(load_config(missing, false, environment()).problems.empty());
-  EXPECT_EQ(load_config(missing, true, environment()).problems,
+  EXPECT_TRUE(config_table().load(missing, false, environment()).problems.empty());
+  EXPECT_EQ(config_table().load(missing, true, environment()).problems,
             std::vector<std::string>{missing + ": cannot be read: No such file or directory"});
   std::ofstream(folder / "large.yaml") << std::string(1 << 20, '#');
-  EXPECT_EQ(load_config(folder / "large.yaml", true, environment()).problems.size(), 1U);
-  EXPECT_EQ(load_config(folder / ".", true, environment()).problems.size(), 1U);
+  EXPECT_EQ(config_table().load(folder / "large.yaml", true, environment()).problems.size(), 1U);
+  EXPECT_EQ(config_table().load(folder / ".", true, environment()).problems.size(), 1U);
 }
 
 }  // namespace

@@ -20,22 +20,24 @@ Environment environment(const std::map<std::string, std::string>& variables = {}
 std::string shipped_file() { return test::read_file(PTYD_SOURCE_DIR "/config/ptyd-web.yaml"); }
 
 TEST(WebConfig, TheShippedFileIsValidAndSaysNothingAsItIs) {
-  EXPECT_TRUE(parse_config(shipped_file(), "ptyd-web.yaml", environment()).problems.empty());
+  EXPECT_TRUE(
+      config_table().parse(shipped_file(), "ptyd-web.yaml", environment()).problems.empty());
 }
 
 TEST(WebConfig, TheShippedFileShowsEveryKeyWithItsDefault) {
   const auto text = std::regex_replace(shipped_file(), std::regex("\n  #([a-z_]+:)"), "\n  $1");
-  const auto result = parse_config(text, "ptyd-web.yaml", environment());
+  const auto result = config_table().parse(text, "ptyd-web.yaml", environment());
   ASSERT_TRUE(result.problems.empty()) << result.problems.front();
-  for (const auto& key : config_keys()) {
-    EXPECT_EQ(config_value(result.config, key), config_value(Config{}, key)) << key;
+  for (const auto& entry : config_table().entries()) {
+    const std::string key = entry.name;
+    EXPECT_EQ(entry.get(result.config), entry.get(Config{})) << key;
     const auto name = key.substr(key.find('.') + 1);
     EXPECT_NE(text.find("\n  " + name + ": "), std::string::npos) << key << " is not in the file";
   }
 }
 
 TEST(WebConfig, VariablesWin) {
-  const auto result = parse_config(
+  const auto result = config_table().parse(
       "site:\n  url: https://a.example\n", "ptyd-web.yaml",
       environment({{"PTYD_WEB_SITE_URL", "https://b.example/x/"},
                    {"PTYD_WEB_SITE_ORIGINS", "http://localhost:7681, http://[::1]:1"}}));
@@ -46,7 +48,8 @@ TEST(WebConfig, VariablesWin) {
 }
 
 TEST(WebConfig, AMistakeIsToldWithItsLine) {
-  const auto result = parse_config("site:\n  url: ftp://x\n", "ptyd-web.yaml", environment());
+  const auto result =
+      config_table().parse("site:\n  url: ftp://x\n", "ptyd-web.yaml", environment());
   ASSERT_EQ(result.problems.size(), 1U);
   EXPECT_TRUE(result.problems[0].starts_with("ptyd-web.yaml:2: site.url: expected a URL"))
       << result.problems[0];

@@ -129,6 +129,7 @@ describe("the page", () => {
     await person.type("ia first line\nand a second");
     await person.press("Escape");
     await person.shows(/and a second/);
+    await eventually(async () => !/INSERT/.test(await person.text()), "vim has left its insert mode");
     await person.picture("vim");
     const before = await person.text();
     const size = await person.size();

@@ -243,9 +243,12 @@ Instance::Instance(const Manager& manager) : manager_(manager), tag_(folder_.pat
   if (!manager_.daemon) return;
   test::write_file(folder_ / "ptyd.yaml", "limits: {sessions: 10000, sessions_per_user: 10000}\n");
   daemon_ = std::make_unique<Child>(manager_.daemon(tag_), environment(), "", test::StandardFds{});
-  const test::Deadline deadline(test::kPatience);
-  while (::access((folder_ / "ptyd.sock").c_str(), F_OK) < 0)
-    if (deadline.passed()) throw std::runtime_error(manager_.name + " does not start");
+  // Its socket is there a moment before it listens.
+  const auto answers = [path = folder_ / "ptyd.sock"] {
+    std::error_code error;
+    return static_cast<bool>(connect_unix(path, error));
+  };
+  if (!test::eventually(answers)) throw std::runtime_error(manager_.name + " does not start");
 }
 
 Instance::~Instance() {

@@ -4,33 +4,23 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <cstddef>
+#include <span>
 #include <stdexcept>
-#include <system_error>
+#include <utility>
 
 #include "common/message.hpp"
 #include "common/protocol.hpp"
-#include "common/service/log.hpp"
-#include "common/unix_socket.hpp"
 
 namespace ptyd {
 namespace {
 
 // A thousand hosts may come at once after a restart; the kernel caps it at net.core.somaxconn.
 constexpr int kBacklog = 4096;
-// Connections taken in one turn, so that a flood leaves the loop time for others.
-constexpr int kAcceptsPerTurn = 32;
-// Out of descriptors or memory: look again after this, since the socket stays readable.
-constexpr std::chrono::milliseconds kPause{100};
-
-[[noreturn]] void fail(const std::string& what, int error) {
-  throw std::runtime_error(what + ": " + std::generic_category().message(error));
-}
 
 std::string bound_path(int fd) {
   sockaddr_un address{};
@@ -63,74 +53,37 @@ void turn_away_from(int listener, const char* reason) {
 }  // namespace
 
 Listener::Listener(const std::string& path, unsigned mode) : path_(path) {
-  // Unsets the variables: our children are not to think that they are meant.
-  const int count = ::sd_listen_fds(1);
-  if (count < 0) fail("cannot use $LISTEN_FDS", -count);
-  if (count > 1)
-    throw std::runtime_error("the service manager passed " + std::to_string(count) +
+  auto sockets = take_passed_sockets();
+  if (sockets.size() > 1)
+    throw std::runtime_error("the service manager passed " + std::to_string(sockets.size()) +
                              " sockets, expected one listening Unix stream socket");
-  if (count == 1)
-    adopt(SD_LISTEN_FDS_START);
+  if (sockets.empty())
+    fd_ = listen_on_path(path, mode, kBacklog);
   else
-    bind_own(mode);
+    adopt(std::move(sockets.front()));
 }
 
 Listener::~Listener() {
   if (!passed_ && fd_) ::unlink(path_.c_str());
-  if (passed_ && !on_connection_) turn_away_from(fd_.get(), kCannotStart);
+  if (passed_ && !acceptor_) turn_away_from(fd_.get(), kCannotStart);
 }
 
-void Listener::adopt(int fd) {
-  if (::sd_is_socket_unix(fd, SOCK_STREAM, 1, nullptr, 0) <= 0)
+void Listener::adopt(UniqueFd fd) {
+  if (::sd_is_socket_unix(fd.get(), SOCK_STREAM, 1, nullptr, 0) <= 0)
     throw std::runtime_error(
         "the descriptor passed by $LISTEN_FDS is no listening Unix stream socket");
-  fd_ = UniqueFd(fd);  // sd_listen_fds(3) has made it close-on-exec
-  passed_ = true;
-  if (::sd_is_socket_unix(fd, SOCK_STREAM, 1, path_.c_str(), 0) <= 0) path_ = bound_path(fd);
-  const int flags = ::fcntl(fd, F_GETFL);
-  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-    fail("cannot use the passed socket", errno);
-}
-
-void Listener::bind_own(unsigned mode) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path_.size() >= sizeof address.sun_path)
-    throw std::runtime_error("the path of the socket is too long (at most " +
-                             std::to_string(sizeof address.sun_path - 1) + " bytes): " + path_);
-  std::memcpy(address.sun_path, path_.data(), path_.size());
-  struct stat status {};
-  if (::lstat(path_.c_str(), &status) == 0) {
-    if (!S_ISSOCK(status.st_mode))
-      throw std::runtime_error(path_ + " is there and is no socket; not touching it");
-    std::error_code error;
-    const auto probe = connect_unix(path_, error);
-    // Anything but a refusal means that somebody listens there, or may.
-    if (error != std::errc::connection_refused)
-      throw std::runtime_error("another server listens on " + path_ + "; not taking it over");
-    ::unlink(path_.c_str());
-  }
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // The mode before the name: there is no moment at which the wrong people may connect (unix(7)).
-  if (!fd || ::fchmod(fd.get(), mode) < 0) fail("cannot create a socket", errno);
-  const auto old_mask = ::umask(0);
-  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const int error = errno;
-  ::umask(old_mask);
-  if (bound < 0) fail("cannot listen on " + path_, error);
   fd_ = std::move(fd);
-  if (::listen(fd_.get(), kBacklog) < 0) fail("cannot listen on " + path_, errno);
+  passed_ = true;
+  if (::sd_is_socket_unix(fd_.get(), SOCK_STREAM, 1, path_.c_str(), 0) <= 0)
+    path_ = bound_path(fd_.get());
 }
 
 void Listener::start(EventLoop& loop, std::function<void(UniqueFd)> on_connection) {
-  on_connection_ = std::move(on_connection);
-  pause_ = std::make_unique<Timer>(loop, [this] { watch_->set_events(EPOLLIN); });
-  watch_ = std::make_unique<IoWatch>(loop, fd_.get(), EPOLLIN, [this](auto) { on_readable(); });
+  acceptor_ = std::make_unique<Acceptor>(loop, std::span(&fd_, 1), std::move(on_connection));
 }
 
 void Listener::stop() {
-  pause_.reset();
-  watch_.reset();
+  if (acceptor_) acceptor_->stop();
 }
 
 void Listener::turn_away() {
@@ -140,22 +93,6 @@ void Listener::turn_away() {
   const UniqueFd listener(SD_LISTEN_FDS_START);
   ::fcntl(listener.get(), F_SETFL, O_NONBLOCK);
   turn_away_from(listener.get(), kCannotStart);
-}
-
-void Listener::on_readable() {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    UniqueFd connection(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (connection) {
-      on_connection_(std::move(connection));
-      continue;
-    }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-    if (errno == EINTR || errno == ECONNABORTED) continue;
-    log::error("Cannot accept a connection: " + std::generic_category().message(errno));
-    watch_->set_events(0);
-    pause_->start(kPause);
-    return;
-  }
 }
 
 }  // namespace ptyd

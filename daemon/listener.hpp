@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/event_loop.hpp"
+#include "common/service/listening.hpp"
 #include "common/unique_fd.hpp"
 
 namespace ptyd {
@@ -37,16 +38,12 @@ class Listener {
   static void turn_away();
 
  private:
-  void adopt(int fd);
-  void bind_own(unsigned mode);
-  void on_readable();
+  void adopt(UniqueFd fd);
 
   std::string path_;
   UniqueFd fd_;
   bool passed_ = false;
-  std::function<void(UniqueFd)> on_connection_;
-  std::unique_ptr<IoWatch> watch_;
-  std::unique_ptr<Timer> pause_;
+  std::unique_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace ptyd

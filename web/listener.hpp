@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/event_loop.hpp"
+#include "common/service/listening.hpp"
 #include "common/unique_fd.hpp"
 
 namespace ptyd::web {
@@ -35,18 +36,15 @@ class Listener {
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
-  void adopt(int count);
-  void bind_path(const std::string& path);
+  void check_passed();
+  void listen_on(const std::string& path);
   void bind_port(const std::string& host, const std::string& port);
-  void accept(int fd);
 
   std::vector<UniqueFd> sockets_;
   std::string url_;
   std::string name_;
   std::string path_;
-  std::function<void(UniqueFd)> on_connection_;
-  std::vector<std::unique_ptr<IoWatch>> watches_;
-  std::unique_ptr<Timer> pause_;
+  std::unique_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace ptyd::web

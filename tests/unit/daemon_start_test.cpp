@@ -81,6 +81,26 @@ TEST(Listener, AcceptsConnections) {
   EXPECT_TRUE(test::run_until(loop, [&] { return count == 2; }));
 }
 
+TEST(Listener, AcceptsNoMoreOnceItWasStoppedBetweenTwoConnections) {
+  const test::TempDir folder;
+  const auto path = folder / "sock";
+  EventLoop loop;
+  Listener listener(path, 0666);
+  int count = 0;
+  listener.start(loop, [&](UniqueFd) {
+    ++count;
+    listener.stop();
+  });
+  std::error_code error;
+  const auto a = connect_unix(path, error);
+  const auto b = connect_unix(path, error);
+  EXPECT_TRUE(test::run_until(loop, [&] { return count == 1; }));
+  bool later = false;
+  loop.post([&] { later = true; });
+  EXPECT_TRUE(test::run_until(loop, [&] { return later; }));
+  EXPECT_EQ(count, 1);
+}
+
 TEST(Listener, DoesNotStealALiveSocket) {
   const test::TempDir folder;
   const auto path = folder / "sock";

@@ -149,11 +149,13 @@ void FrameChannel::on_events(std::uint32_t events) {
     deliver_frames();
     if (!*alive || failed_) return;
   }
-  if ((events & EPOLLIN) != 0 && !closing_ && !paused_ && !delivery_owed_) return read_some();
-  if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-    if (paused_ || delivery_owed_) return on_peer_gone();
-    fail("");
+  if ((events & EPOLLIN) != 0 && !closing_ && !paused_ && !delivery_owed_) {
+    deliver_frames();  // what came before: there may be nothing behind it but the end
+    if (!*alive || failed_ || paused_ || delivery_owed_) return;
+    return read_some();
   }
+  // What the peer said before may not have been read yet.
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) on_peer_gone();
 }
 
 void FrameChannel::read_some() {

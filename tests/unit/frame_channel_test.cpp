@@ -386,6 +386,39 @@ TEST_F(FrameChannelTest, PausedItReportsThePeersLeavingAfterWhatThePeerSaid) {
   EXPECT_EQ(frames, std::vector<std::string>{"last words"});
 }
 
+// The end of a session was not shown where the terminal had caught up in the very turn in which the
+// host closed: the hang-up had been reported without there being anything to read, since nobody
+// had asked for that.
+TEST_F(FrameChannelTest, ResumedInTheTurnOfThePeersLeavingItHearsWhatThePeerSaid) {
+  channel->pause_reading();
+  const UniqueFd other(::eventfd(1, EFD_CLOEXEC));
+  const IoWatch resumes(loop, other.get(), EPOLLIN, [&](std::uint32_t) {
+    std::uint64_t count = 0;
+    EXPECT_EQ(::read(other.get(), &count, sizeof count), 8);
+    channel->resume_reading();
+  });
+  peer_sends("last words");
+  peer.reset();
+  EXPECT_TRUE(run_until(loop, [&] { return closed.has_value(); }));
+  EXPECT_EQ(frames, std::vector<std::string>{"last words"});
+  EXPECT_EQ(closed, "");
+}
+
+// The same where the frames had been read, and the end was seen before they were given out.
+TEST_F(FrameChannelTest, ResumedBeforeItSeesThePeersLeavingItHearsWhatThePeerSaid) {
+  on_frame = [&] {
+    if (frames.size() == 1) channel->pause_reading();
+  };
+  peer_sends("one");
+  peer_sends("last words");
+  ASSERT_TRUE(run_until(loop, [&] { return frames.size() == 1; }));
+  peer.reset();
+  channel->resume_reading();
+  EXPECT_TRUE(run_until(loop, [&] { return closed.has_value(); }));
+  EXPECT_EQ(frames, (std::vector<std::string>{"one", "last words"}));
+  EXPECT_EQ(closed, "");
+}
+
 TEST_F(FrameChannelTest, KnowsSinceWhenItsPeerOwesSomething) {
   EXPECT_FALSE(channel->stalled_since());
   const auto bytes = encode_frame(FrameType::kInput, as_bytes("whole"));

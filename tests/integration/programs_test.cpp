@@ -29,6 +29,14 @@ std::unique_ptr<Terminal> attach(const Daemon& daemon, const std::string& name,
   return std::make_unique<Terminal>(held(daemon.ptyctl_command(arguments)));
 }
 
+// Whether the session's own terminal comes to have this size.
+bool size_becomes(ProtocolClient& client, const std::string& session, int rows, int columns) {
+  return eventually([&] {
+    const auto status = client.request("status", {{"session", session}}).result;
+    return status.value("rows", 0) == rows && status.value("columns", 0) == columns;
+  });
+}
+
 void detach(Terminal& terminal) {
   ASSERT_TRUE(terminal.type(kDetachKeys));
   ASSERT_TRUE(terminal.wait_for_text("[status 0]"));
@@ -61,6 +69,8 @@ TEST(Programs, BashHasJobControl) {
   ASSERT_TRUE(terminal->wait_for_text("/dev/pts/"));
   ASSERT_TRUE(terminal->wait_for_text("24 80"));
   terminal->resize(30, 100);
+  // Keys do not wait for the signal that says so to ptyctl: they may be there first.
+  ASSERT_TRUE(size_becomes(client, "shell", 30, 100));
   ASSERT_TRUE(terminal->type("stty size\r"));
   ASSERT_TRUE(terminal->wait_for_text("30 100"));
   ASSERT_TRUE(terminal->type("exit 7\r"));
@@ -193,10 +203,7 @@ TEST(Programs, TopFollowsTheWindow) {
   ASSERT_TRUE(terminal->wait_for_text("PID USER"));
   terminal->resize(12, 60);
   auto client = daemon.connect();
-  EXPECT_TRUE(eventually([&] {
-    const auto status = client.request("status", {{"session", "watch"}}).result;
-    return status.value("rows", 0) == 12 && status.value("columns", 0) == 60;
-  }));
+  EXPECT_TRUE(size_becomes(client, "watch", 12, 60));
   EXPECT_TRUE(terminal->wait_until(
       [](const Screen& screen) { return screen.text().find("PID USER") != std::string::npos; },
       "top at the new size"));
@@ -210,10 +217,7 @@ TEST(Programs, TheWindowFollowsTheActiveViewer) {
   auto client = daemon.connect();
   create_shell(client, "shell");
   const auto size_is = [&](int rows, int columns) {
-    return eventually([&] {
-      const auto status = client.request("status", {{"session", "shell"}}).result;
-      return status.value("rows", 0) == rows && status.value("columns", 0) == columns;
-    });
+    return size_becomes(client, "shell", rows, columns);
   };
   Terminal small(held(daemon.ptyctl_command({"attach", "shell"})),
                  TerminalOptions{.rows = 10, .columns = 40});

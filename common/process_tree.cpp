@@ -3,14 +3,15 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <string>
 
 #include "common/unique_fd.hpp"
@@ -18,31 +19,42 @@
 namespace ptyd {
 namespace {
 
-std::string read_proc(const std::string& path) {
+std::string read_at(int folder, const std::string& path) {
   std::string text;
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd(::openat(folder, path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return text;
-  std::array<char, 4096> buffer;
+  std::array<char, 2048> buffer;
   ssize_t n = 0;
   while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0)
     text.append(buffer.data(), static_cast<std::size_t>(n));
   return text;
 }
 
+std::string read_proc(const std::string& path) { return read_at(AT_FDCWD, path); }
+
+void append_pids(const std::string& text, std::vector<pid_t>& out) {
+  const char* at = text.c_str();
+  char* end = nullptr;
+  for (long pid = std::strtol(at, &end, 10); end != at; pid = std::strtol(at, &end, 10)) {
+    out.push_back(static_cast<pid_t>(pid));
+    at = end;
+  }
+}
+
+// Not by opendir(3): its buffer of 32 KiB would be new memory in a process that has little.
 void append_children(pid_t pid, std::vector<pid_t>& out) {
-  const auto base = "/proc/" + std::to_string(pid) + "/task";
-  // Children belong to the thread that forked them.
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(base.c_str()), &::closedir);
-  if (!dir) return;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): safe with a stream of its own
-  while (const dirent* entry = ::readdir(dir.get())) {
-    if (entry->d_name[0] == '.') continue;
-    const auto text = read_proc(base + "/" + entry->d_name + "/children");
-    const char* at = text.c_str();
-    char* end = nullptr;
-    for (long child = std::strtol(at, &end, 10); end != at; child = std::strtol(at, &end, 10)) {
-      out.push_back(static_cast<pid_t>(child));
-      at = end;
+  const auto path = "/proc/" + std::to_string(pid) + "/task";
+  const UniqueFd tasks(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!tasks) return;
+  alignas(dirent64) std::array<char, 1024> buffer;
+  ssize_t size = 0;
+  while ((size = ::getdents64(tasks.get(), buffer.data(), buffer.size())) > 0) {
+    for (ssize_t at = 0; at < size;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
+      at += entry->d_reclen;
+      // Children belong to the thread that forked them.
+      if (entry->d_name[0] != '.')
+        append_pids(read_at(tasks.get(), std::string(entry->d_name) + "/children"), out);
     }
   }
 }
@@ -81,6 +93,12 @@ bool is_descendant(pid_t root, pid_t pid, std::span<const pid_t> without) {
   return false;
 }
 
+// Until the caller reaps it, its number can mean no other.
+bool is_own_child(pid_t pid) {
+  siginfo_t ignored{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &ignored, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 }  // namespace
 
 std::vector<pid_t> children(pid_t parent) {
@@ -98,6 +116,8 @@ std::vector<pid_t> descendants(pid_t root, std::span<const pid_t> without) {
 }
 
 bool signal_descendant(pid_t root, pid_t pid, int signal, std::span<const pid_t> without) {
+  if (root == ::getpid() && pid > 0 && is_own_child(pid))
+    return !contains(without, pid) && ::kill(pid, signal) == 0;
   // The pidfd first, the check after: once held, it cannot come to mean another process.
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd || !is_descendant(root, pid, without)) return false;

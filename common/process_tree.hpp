@@ -19,9 +19,10 @@ inline constexpr std::size_t kMaxTreeSize = 100'000;
 // process, if it has one thread: nobody but itself takes one away.
 [[nodiscard]] std::vector<pid_t> children(pid_t parent);
 
-// Sends `signal` through a pidfd to `pid` if it still is a descendant of `root`: a number read a
-// moment ago may by now belong to a stranger. False when it is gone or not ours, or below one of
-// `without`.
+// Sends `signal` to `pid` if it still is a descendant of `root`, and to no stranger whom the number
+// may belong to by now: through a pidfd, or directly to a child of the calling process, which must
+// not reap it meanwhile in another thread. False when it is gone or not ours, or one of `without`
+// or below it.
 bool signal_descendant(pid_t root, pid_t pid, int signal, std::span<const pid_t> without = {});
 
 // Whether the process is set to ignore `signal`; false when it is gone.

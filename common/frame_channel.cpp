@@ -11,6 +11,7 @@
 namespace ptyd {
 namespace {
 
+constexpr std::size_t kFirstRead = 2 * 1024;  // most frames are short
 constexpr std::size_t kReadSize = 16 * 1024;
 // Descriptors received but not yet claimed by a frame; more is an attempt to exhaust ours.
 constexpr std::size_t kMaxUnclaimedFds = 8;
@@ -159,17 +160,28 @@ void FrameChannel::on_events(std::uint32_t events) {
 }
 
 void FrameChannel::read_some() {
-  std::array<std::uint8_t, kReadSize> buffer;
+  // The rest of a frame that did not fit is likely to be long.
+  if (decoder_.pending() == 0 ? receive_some<kFirstRead>() : receive_some<kReadSize>())
+    deliver_frames();
+}
+
+// Not inlined: its buffer must not lie beneath all that a frame sets off, since a stack that was
+// deep once keeps the memory.
+template <std::size_t Size>
+[[gnu::noinline]] bool FrameChannel::receive_some() {
+  std::array<std::uint8_t, Size> buffer;
   const auto got = receive(socket_.get(), buffer, fds_);
   if (got.size < 0) {
-    if (would_block(got.error.value()) && !peer_gone_) return;
-    return fail("");
+    if (would_block(got.error.value()) && !peer_gone_) return false;
+    return fail(""), false;
   }
-  if (got.size == 0) return fail(decoder_.pending() == 0 ? "" : "stream ended inside a frame");
-  if (got.too_many_fds || fds_.size() > kMaxUnclaimedFds) return fail("too many descriptors");
+  if (got.size == 0)
+    return fail(decoder_.pending() == 0 ? "" : "stream ended inside a frame"), false;
+  if (got.too_many_fds || fds_.size() > kMaxUnclaimedFds)
+    return fail("too many descriptors"), false;
   if (decoder_.pending() == 0) frame_begun_at_ = Clock::now();
   decoder_.feed(std::span(buffer).first(static_cast<std::size_t>(got.size)));
-  deliver_frames();
+  return true;
 }
 
 void FrameChannel::deliver_frames() {

@@ -74,6 +74,8 @@ class FrameChannel {
 
   void on_events(std::uint32_t events);
   void read_some();
+  template <std::size_t Size>
+  bool receive_some();  // false when there is nothing new, or the channel has failed
   void deliver_frames();
   void deliver_later();
   void enqueue(Outgoing frame);

@@ -129,8 +129,9 @@ ExitResult run(const Options& options) {
   std::optional<Bytes> spec;
   if (options.spec_fd >= 0) spec = read_spec(UniqueFd(options.spec_fd));
   prepare_process();
-  EventLoop loop;
-  Host host(loop, options.socket, options.id, std::move(spec));
+  // Neither on the stack nor on the heap, which would need another page for them.
+  static EventLoop loop;
+  static Host host(loop, options.socket, options.id, std::move(spec));
   return host.run();
 }
 

@@ -20,7 +20,7 @@ constexpr auto kAsLongAsItTakes = Clock::duration::zero();
 int run_wait(const GlobalOptions& global, const std::string& name) {
   int status = kFailed;
   const int called =
-      call_until_answered(global, "wait", {name}, [&](const std::string&, const Reply& reply) {
+      call_until_answered(global, {"wait"}, {name}, [&](const std::string&, const Reply& reply) {
         if (reply.failure) return print_error(reply.failure->message);
         const SessionView session(reply.result);
         if (global.json != JsonMode::kOff)
@@ -34,7 +34,7 @@ int run_wait(const GlobalOptions& global, const std::string& name) {
 
 int run_terminate(const GlobalOptions& global, const std::vector<std::string>& sessions) {
   int status = kSucceeded;
-  const int called = call_until_answered(global, "terminate", sessions,
+  const int called = call_until_answered(global, {"terminate", {{"fields", {"id"}}}}, sessions,
                                          [&](const std::string& session, const Reply& reply) {
                                            if (!reply.failure) return;
                                            print_error(session + ": " + reply.failure->message);

@@ -19,8 +19,8 @@ constexpr std::size_t kMaxAtOnce = 32;
 class LongCalls {
  public:
   using OnReply = std::function<void(const std::string&, const Reply&)>;
-  LongCalls(EventLoop& loop, std::string path, std::string method, const OnReply& on_reply)
-      : loop_(loop), path_(std::move(path)), method_(std::move(method)), on_reply_(on_reply) {}
+  LongCalls(EventLoop& loop, std::string path, Connection::Request request, const OnReply& on_reply)
+      : loop_(loop), path_(std::move(path)), request_(std::move(request)), on_reply_(on_reply) {}
 
   int run(const std::vector<std::string>& sessions) {
     for (const auto& session : sessions) calls_.push_back({session, {}, State::kWaiting});
@@ -77,7 +77,8 @@ class LongCalls {
   }
 
   void resolve(Call& call) {
-    connection_->begin_call({"status", {{"session", call.session}}}, [&](const Reply& reply) {
+    const Json params{{"session", call.session}, {"fields", {"id"}}};
+    connection_->begin_call({"status", params}, [&](const Reply& reply) {
       if (reply.failure) return on_answer(call, reply);
       call.id = text_of(reply.result, "id");
       ask(call);
@@ -85,8 +86,8 @@ class LongCalls {
   }
 
   void ask(Call& call) {
-    connection_->begin_call({method_, {{"session", call.id}}},
-                            [&](const Reply& reply) { on_answer(call, reply); });
+    request_.params["session"] = call.id;
+    connection_->begin_call(request_, [&](const Reply& reply) { on_answer(call, reply); });
   }
 
   void on_answer(Call& call, const Reply& reply) {
@@ -101,7 +102,7 @@ class LongCalls {
 
   EventLoop& loop_;
   std::string path_;
-  std::string method_;
+  Connection::Request request_;
   const OnReply& on_reply_;
   std::vector<Call> calls_;  // complete before the first is asked: callbacks refer to them
   std::size_t answered_ = 0;
@@ -126,13 +127,13 @@ std::unique_ptr<Connection> reconnect(EventLoop& loop, const std::string& path,
 }
 
 int call_until_answered(
-    const GlobalOptions& global, const std::string& method,
+    const GlobalOptions& global, const Connection::Request& request,
     const std::vector<std::string>& sessions,
     const std::function<void(const std::string& session, const Reply& reply)>& on_reply) {
   const auto path = find_socket(global);
   if (!path) return kFailed;
   EventLoop loop;
-  return LongCalls(loop, *path, method, on_reply).run(sessions);
+  return LongCalls(loop, *path, request, on_reply).run(sessions);
 }
 
 }  // namespace ptyd

@@ -34,6 +34,14 @@ Restore read_restore(Params& params) {
   return restore.value_or(Restore::kDefault);
 }
 
+// What an answer is to tell of a session.
+SessionFields read_fields(Params& params) {
+  auto fields = SessionFields::named(params.texts("fields"));
+  if (fields) return *std::move(fields);
+  params.wrong("fields", ("keys of a session: " + fields.error().message).c_str());
+  return {};
+}
+
 }  // namespace
 
 const Client::Method Client::kMethods[] = {
@@ -71,6 +79,11 @@ void Client::Pending::reply(const Json& result) const {
   if (!alive || !request->succeed()) return;
   --alive->unanswered_;
   alive->channel_.send(FrameType::kReply, encode_message({{"id", id}, {"result", result}}));
+}
+
+void Client::Pending::reply_session(const Result<SessionPtr>& session,
+                                    const SessionFields& fields) const {
+  session ? reply(fields.of(**session)) : fail(session.error());
 }
 
 void Client::Pending::fail(const Error& error) const {
@@ -161,27 +174,27 @@ void Client::create(Params& params, const Message&, const Pending& pending) {
   request.scrollback = params.number("scrollbackBytes", std::numeric_limits<std::int64_t>::max());
   request.on_drain = params.text("onDrain");
   request.queue = params.flag("queue");
+  const auto fields = read_fields(params);
   if (auto good = params.finish(); !good) return pending.fail(good.error());
-  core_.sessions.create(caller_, request, [pending](const Result<SessionPtr>& created) {
-    created ? pending.reply(to_public_json(**created)) : pending.fail(created.error());
+  core_.sessions.create(caller_, request, [pending, fields](const Result<SessionPtr>& created) {
+    pending.reply_session(created, fields);
   });
 }
 
 void Client::list(Params& params, const Message&, const Pending& pending) {
-  const auto fields = SessionFields::named(params.texts("fields"));
+  const auto fields = read_fields(params);
   if (auto good = params.finish(); !good) return pending.fail(good.error());
-  if (!fields) return pending.fail(fields.error());
   const auto sessions = core_.sessions.registry().visible_to(caller_);
   const FrameChannel::Batch batch(channel_);
-  for (const auto& session : sessions) pending.item(fields->of(*session));
+  for (const auto& session : sessions) pending.item(fields.of(*session));
   pending.reply({{"count", sessions.size()}});
 }
 
 void Client::status(Params& params, const Message&, const Pending& pending) {
   const auto session = params.required_text("session");
+  const auto fields = read_fields(params);
   if (auto good = params.finish(); !good) return pending.fail(good.error());
-  const auto found = core_.sessions.registry().find(caller_, session);
-  found ? pending.reply(to_public_json(**found)) : pending.fail(found.error());
+  pending.reply_session(core_.sessions.registry().find(caller_, session), fields);
 }
 
 void Client::attach(Params& params, const Message&, const Pending& pending) {
@@ -258,20 +271,20 @@ void Client::capture(Params& params, const Message&, const Pending& pending) {
 
 void Client::wait(Params& params, const Message&, const Pending& pending) {
   const auto session = params.required_text("session");
+  const auto fields = read_fields(params);
   if (auto good = params.finish(); !good) return pending.fail(good.error());
   core_.sessions.wait(
-      caller_, session, weak_from_this(), [pending](const Result<SessionPtr>& ended) {
-        ended ? pending.reply(to_public_json(**ended)) : pending.fail(ended.error());
-      });
+      caller_, session, weak_from_this(),
+      [pending, fields](const Result<SessionPtr>& ended) { pending.reply_session(ended, fields); });
 }
 
 void Client::terminate(Params& params, const Message&, const Pending& pending) {
   const auto session = params.required_text("session");
+  const auto fields = read_fields(params);
   if (auto good = params.finish(); !good) return pending.fail(good.error());
   core_.sessions.terminate(
-      caller_, session, weak_from_this(), [pending](const Result<SessionPtr>& ended) {
-        ended ? pending.reply(to_public_json(**ended)) : pending.fail(ended.error());
-      });
+      caller_, session, weak_from_this(),
+      [pending, fields](const Result<SessionPtr>& ended) { pending.reply_session(ended, fields); });
 }
 
 void Client::kill(Params& params, const Message&, const Pending& pending) {
@@ -286,9 +299,10 @@ void Client::kill(Params& params, const Message&, const Pending& pending) {
 
 void Client::restart(Params& params, const Message&, const Pending& pending) {
   const auto session = params.required_text("session");
+  const auto fields = read_fields(params);
   if (auto good = params.finish(); !good) return pending.fail(good.error());
-  core_.sessions.restart(caller_, session, [pending](const Result<SessionPtr>& created) {
-    created ? pending.reply(to_public_json(**created)) : pending.fail(created.error());
+  core_.sessions.restart(caller_, session, [pending, fields](const Result<SessionPtr>& created) {
+    pending.reply_session(created, fields);
   });
 }
 

@@ -9,6 +9,7 @@
 #include "common/message.hpp"
 #include "daemon/access.hpp"
 #include "daemon/core.hpp"
+#include "daemon/session_fields.hpp"
 
 namespace ptyd {
 
@@ -37,6 +38,7 @@ class Client : public std::enable_shared_from_this<Client> {
     std::shared_ptr<Request> request;
 
     void reply(const Json& result) const;
+    void reply_session(const Result<SessionPtr>& session, const SessionFields& fields) const;
     void fail(const Error& error) const;
     void item(const Json& item, std::span<const std::uint8_t> body = {}) const;
     // As items, then how many they were.

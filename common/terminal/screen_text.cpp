@@ -19,11 +19,14 @@ constexpr char32_t kGraphics[] = {U'◆', U'▒', U'␉', U'␌', U'␍', U'␊'
                                   U'┴', U'┬', U'│', U'≤', U'≥', U'π', U'≠', U'£', U'·'};
 constexpr char32_t kFirstGraphic = '`';
 
+// A digit, a colon or a semicolon.
+bool is_parameter(std::uint8_t byte) { return static_cast<unsigned>(byte) - '0' <= ';' - '0'; }
+
 // Where an SGR sequence ends that begins at `at`; `at` itself when none does that is whole.
 const std::uint8_t* end_of_style(const std::uint8_t* at, const std::uint8_t* end) {
   if (end - at < 3 || at[0] != ControlParser::kEscapeByte || at[1] != '[') return at;
   const auto* final = at + 2;
-  while (final != end && ((*final >= '0' && *final <= '9') || *final == ';')) ++final;
+  while (final != end && is_parameter(*final)) ++final;
   return final != end && *final == 'm' ? final + 1 : at;
 }
 

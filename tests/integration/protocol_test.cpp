@@ -79,6 +79,25 @@ TEST(Protocol, GarbageIsCutOffAndHarmsNobody) {
   expect_unharmed(daemon);
 }
 
+TEST(Protocol, AnAnswerHasTheFieldsThatAreWanted) {
+  const Daemon daemon;
+  auto client = daemon.connect();
+  const Json wanted{"name", "state"};
+  const auto shown = [](const char* state) { return Json{{"name", "short"}, {"state", state}}; };
+  EXPECT_EQ(client.request("create", {{"name", "short"}, {"command", {"cat"}}, {"fields", wanted}})
+                .result,
+            shown("active"));
+  const Json params{{"session", "short"}, {"fields", wanted}};
+  EXPECT_EQ(client.request("status", params).result, shown("active"));
+  EXPECT_EQ(client.request("restart", params).result, shown("active"));
+  EXPECT_EQ(client.request("terminate", params).result, shown("stopped"));
+  EXPECT_EQ(client.request("wait", params).result, shown("stopped"));
+  for (const auto* method : {"status", "wait", "terminate", "restart"})
+    EXPECT_EQ(client.request(method, {{"session", "short"}, {"fields", {"colour"}}}).code(),
+              "bad-request")
+        << method;
+}
+
 TEST(Protocol, BadRequestsAreAnsweredOrCutOff) {
   const Daemon daemon;
   for (const auto* text :

@@ -17,12 +17,20 @@ bool is_better_match(const Session& a, const Session& b) {
 
 }  // namespace
 
-void Registry::add(SessionPtr session) {
-  const auto id = session->id();
-  sessions_[id] = std::move(session);
+void Registry::add(const SessionPtr& session) {
+  remove(session->id());
+  sessions_.emplace(session->id(), session);
+  by_name_.emplace(session->name(), session);
 }
 
-void Registry::remove(const std::string& id) { sessions_.erase(id); }
+void Registry::remove(const std::string& id) {
+  const auto it = sessions_.find(id);
+  if (it == sessions_.end()) return;
+  const auto [first, last] = by_name_.equal_range(it->second->name());
+  by_name_.erase(std::find_if(
+      first, last, [&session = it->second](const auto& entry) { return entry.second == session; }));
+  sessions_.erase(it);
+}
 
 SessionPtr Registry::by_id(const std::string& id) const {
   const auto it = sessions_.find(id);
@@ -39,19 +47,26 @@ Result<SessionPtr> Registry::find(const Caller& caller, std::string_view referen
   if (!is_session_id(name))
     if (auto problem = session_name_problem(name); !problem.empty())
       return Error{ErrorCode::kBadRequest, problem};
+  auto candidates = named(std::string(name));
+  if (auto session = by_id(std::string(name))) candidates.push_back(std::move(session));
   SessionPtr best;
-  for (const auto& [id, session] : sessions_) {
-    if (id != name && session->name() != name) continue;
+  for (const auto& session : candidates) {
     if (!may_use(caller, session->uid)) continue;
     // A bare name is the caller's own; an id is anybody's.
     const bool own = session->uid == caller.uid;
-    const bool named = user.empty() ? own || id == name
+    const bool meant = user.empty() ? own || session->id() == name
                                     : user == session->user || user == std::to_string(session->uid);
-    if (!named) continue;
-    if (!best || is_better_match(*session, *best)) best = session;
+    if (meant && (!best || is_better_match(*session, *best))) best = session;
   }
   if (!best) return not_found();
   return best;
+}
+
+std::vector<SessionPtr> Registry::named(const std::string& name) const {
+  std::vector<SessionPtr> sessions;
+  const auto [first, last] = by_name_.equal_range(name);
+  for (auto it = first; it != last; ++it) sessions.push_back(it->second);
+  return sessions;
 }
 
 std::vector<SessionPtr> Registry::visible_to(const Caller& caller) const {
@@ -65,9 +80,9 @@ std::vector<SessionPtr> Registry::visible_to(const Caller& caller) const {
 }
 
 bool Registry::name_in_use(uid_t uid, const std::string& name) const {
-  return std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
-    const auto& session = *entry.second;
-    return session.living() && session.uid == uid && session.name() == name;
+  const auto [first, last] = by_name_.equal_range(name);
+  return std::any_of(first, last, [uid](const auto& entry) {
+    return entry.second->living() && entry.second->uid == uid;
   });
 }
 

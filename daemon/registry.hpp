@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "daemon/access.hpp"
@@ -15,7 +16,8 @@ namespace ptyd {
 // All sessions known, living and ended, by id; and by the words people use for them.
 class Registry {
  public:
-  void add(SessionPtr session);
+  // Whose id and name do not change from here on. It takes the place of one with the same id.
+  void add(const SessionPtr& session);
   void remove(const std::string& id);
 
   [[nodiscard]] SessionPtr by_id(const std::string& id) const;
@@ -25,6 +27,8 @@ class Registry {
   // In order of creation.
   [[nodiscard]] std::vector<SessionPtr> visible_to(const Caller& caller) const;
   [[nodiscard]] const std::map<std::string, SessionPtr>& all() const { return sessions_; }
+  // Living and ended, of all users.
+  [[nodiscard]] std::vector<SessionPtr> named(const std::string& name) const;
 
   [[nodiscard]] bool name_in_use(uid_t uid, const std::string& name) const;  // by a living one
   // `base`, or with -2, -3, … appended, so that it is not in use.
@@ -36,6 +40,7 @@ class Registry {
 
  private:
   std::map<std::string, SessionPtr> sessions_;
+  std::unordered_multimap<std::string, SessionPtr> by_name_;
 };
 
 }  // namespace ptyd

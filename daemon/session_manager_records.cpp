@@ -99,18 +99,16 @@ void SessionManager::forget(const SessionPtr& session) {
 }
 
 void SessionManager::forget_predecessors(const Session& session) {
-  std::vector<SessionPtr> old;
-  for (const auto& [id, other] : registry_.all())
-    if (!other->living() && other->uid == session.uid && other->name() == session.name())
-      old.push_back(other);
-  for (const auto& other : old) forget(other);
+  for (const auto& other : registry_.named(session.name()))
+    if (!other->living() && other->uid == session.uid) forget(other);
 }
 
 void SessionManager::forget_oldest(uid_t uid) {
   std::vector<SessionPtr> ended;
   for (const auto& [id, session] : registry_.all())
-    if (!session->living() && session->uid == uid && hosts_.count(id) == 0)
-      ended.push_back(session);
+    if (!session->living() && session->uid == uid) ended.push_back(session);
+  if (ended.size() <= config_.store.keep) return;
+  std::erase_if(ended, [this](const auto& session) { return hosts_.count(session->id()) != 0; });
   if (ended.size() <= config_.store.keep) return;
   std::sort(ended.begin(), ended.end(),
             [](const auto& a, const auto& b) { return a->ended_at < b->ended_at; });

@@ -192,6 +192,32 @@ TEST(Registry, OfOneNameTheLivingOneThenTheNewest) {
   EXPECT_EQ(*registry.find(alice, "web"), old_one);
 }
 
+TEST(Registry, WhatIsRemovedOrReplacedIsNotFoundByItsName) {
+  Registry registry;
+  const auto add = [&](const char* id, const char* name) {
+    const auto session = make_session(id, name, kAlice);
+    session->restore_state(SessionState::kActive);
+    registry.add(session);
+    return session;
+  };
+  const Caller alice{.uid = kAlice, .label = {}};
+  const auto one = add("00000000000000a1", "web");
+  const auto two = add("00000000000000a2", "web");
+  EXPECT_EQ(registry.named("web").size(), 2U);
+  registry.remove(one->id());
+  EXPECT_EQ(*registry.find(alice, "web"), two);
+  registry.add(two);
+  EXPECT_EQ(registry.named("web"), std::vector{two});
+  const auto replaced = add("00000000000000a2", "shop");
+  EXPECT_FALSE(registry.find(alice, "web"));
+  EXPECT_FALSE(registry.name_in_use(kAlice, "web"));
+  EXPECT_EQ(*registry.find(alice, "shop"), replaced);
+  registry.remove("00000000000000a2");
+  registry.remove("00000000000000a2");
+  EXPECT_FALSE(registry.find(alice, "shop"));
+  EXPECT_TRUE(registry.all().empty());
+}
+
 TEST(Registry, BadReferencesAreBadRequests) {
   const Registry registry;
   const Caller alice{kAlice, "alice"};

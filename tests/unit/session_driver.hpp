@@ -334,4 +334,16 @@ class SessionDriver {
   std::uint32_t last_request_ = 0;
 };
 
+// A script that prints "ready", and nothing of its own until a viewer has typed a line.
+inline std::string gated(const std::string& script) {
+  return "stty -echo; echo ready; read gate; " + script;
+}
+
+// What `seq 1 LAST` prints on a terminal.
+inline std::string expected_seq(int last) {
+  std::string text;
+  for (int i = 1; i <= last; ++i) text.append(std::to_string(i)).append("\r\n");
+  return text;
+}
+
 }  // namespace ptyd::test

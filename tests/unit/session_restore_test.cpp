@@ -129,9 +129,7 @@ TEST(SessionRestore, AFullScreenProgramIsRestoredAndDrawsAnew) {
   auto first = daemon.attach();
   first->type("\n");
   ASSERT_TRUE(first->wait_text("first"));
-  PassClient client;
-  client.rows = 24;
-  client.columns = 80;
+  auto client = of_size(24, 80);
   client.restore = Restore::kNone;
   auto second = daemon.attach(client);  // of the size that it has
   EXPECT_TRUE(second->wait_text("drawn 24 80"));
@@ -150,9 +148,7 @@ TEST(SessionRestore, OneThatComesBackGoesOnAtTheExactByte) {
        gated("echo one; read x; echo two; read x; seq 1 200000; echo end; read x")});
   spec.scrollback = 64 * 1024;
   ASSERT_TRUE(daemon.start(spec));
-  PassClient client;
-  client.rows = 24;
-  client.columns = 80;
+  auto client = of_size(24, 80);
   auto first = daemon.attach(client);
   ASSERT_TRUE(first->wait_text("ready"));
   first->type("\n");
@@ -202,9 +198,7 @@ TEST(SessionRestore, AllOfAShortSessionIsShownAsItIs) {
   auto first = daemon.attach();
   first->type("\n");
   ASSERT_TRUE(first->wait_text("first"));
-  PassClient client;
-  client.rows = 24;
-  client.columns = 80;
+  auto client = of_size(24, 80);
   client.restore = Restore::kTail;
   auto second = daemon.attach(client);
   ASSERT_TRUE(second->wait_text("first"));
